@@ -1,0 +1,105 @@
+"""One file's way in: batch, remembered header mapping, rows returned to their sender."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class BatchState(models.TextChoices):
+    """received → checked → applied, or abandoned; an applied batch may be undone."""
+
+    RECEIVED = "received", _("已收到")
+    CHECKED = "checked", _("已检查")
+    APPLIED = "applied", _("已入库")
+    ABANDONED = "abandoned", _("已放弃")
+    UNDONE = "undone", _("已撤销")
+
+
+class BatchQuerySet(models.QuerySet["ImportBatch"]):
+    """Reads of batches."""
+
+    def visible_to(self, user: Any) -> BatchQuerySet:
+        """A person's own files; county offices see those of their county."""
+        if getattr(user, "sees_county", False):
+            return self.filter(county_code=user.county_code)
+        return self.filter(uploaded_by=user)
+
+
+class ImportBatch(models.Model):
+    """A file (or several of one kind): hash, mapping, counts. A batch applies once."""
+
+    kind = models.CharField(_("类型"), max_length=30)
+    county_code = models.CharField(_("县区"), max_length=12)
+    plan_code = models.CharField(_("方案"), max_length=40, blank=True)
+    category_code = models.CharField(_("特殊群体"), max_length=40, blank=True)
+    full_list = models.BooleanField(_("全量"), default=False)
+    file_name = models.CharField(_("文件名"), max_length=120)
+    sha256 = models.CharField(max_length=64)
+    stored_as = models.CharField(max_length=200, blank=True)
+    mapping = models.JSONField(_("列对应"), default=dict)
+    state = models.CharField(_("状态"), max_length=10, choices=BatchState, default=BatchState.RECEIVED)
+    read_count = models.IntegerField(_("读入"), default=0)
+    accepted_count = models.IntegerField(_("可入库"), default=0)
+    new_count = models.IntegerField(_("新增"), default=0)
+    changed_count = models.IntegerField(_("变更"), default=0)
+    unchanged_count = models.IntegerField(_("无变化"), default=0)
+    rejected_count = models.IntegerField(_("退回"), default=0)
+    reasons = models.JSONField(_("退回原因"), default=dict)
+    summary = models.JSONField(default=dict)
+    job_id = models.UUIDField(null=True)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("经办人"),
+    )
+    uploaded_at = models.DateTimeField(_("上传时间"), db_default=Now())
+    applied_at = models.DateTimeField(_("入库时间"), null=True, blank=True)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("导入批次")
+        verbose_name_plural = _("导入批次")
+        indexes = [models.Index(fields=["county_code", "kind"], name="import_batch_kind")]
+
+
+class ImportMapping(models.Model):
+    """The header mapping an agency confirmed for a kind, offered again next time."""
+
+    kind = models.CharField(max_length=30)
+    sender = models.CharField(max_length=80)
+    headers_digest = models.CharField(max_length=64)
+    mapping = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "sender", "headers_digest"], name="import_mapping_once")
+        ]
+
+
+class ReturnedRow(models.Model):
+    """A row sent back, open until it is corrected or closed with a reason. The row itself is kept encrypted."""
+
+    batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="returned_rows")
+    source_row = models.IntegerField(_("行号"))
+    code = models.CharField(_("原因代码"), max_length=40)
+    message = models.CharField(_("错误原因"), max_length=200)
+    row_encrypted = models.BinaryField(null=True)
+    closed_at = models.DateTimeField(_("处理时间"), null=True, blank=True)
+    closed_reason = models.CharField(_("处理结果"), max_length=120, blank=True)
+
+    class Meta:
+        verbose_name = _("退回行")
+        verbose_name_plural = _("退回行")
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "source_row", "code"], name="returned_row_once")
+        ]
+        indexes = [models.Index(fields=["batch"], condition=Q(closed_at=None), name="returned_row_open")]

@@ -1,0 +1,71 @@
+"""Figures per unit: folded from what the owning apps append, read by every page, report and API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from contributions.models.dues import yuan_field
+from enrollment.models import CollectionPlan, Insurance
+
+
+class FigureQuerySet(models.QuerySet[Any]):
+    """Reads of figures; they name no person, and still each office sees its own places."""
+
+    def visible_to(self, user: Any) -> FigureQuerySet:
+        """Figures of the townships seen whole and of single units."""
+        places = user.scope_places()
+        return self.filter(Q(township_id__in=sorted(places.townships)) | Q(unit_id__in=sorted(places.units)))
+
+
+class UnitFigure(models.Model):
+    """Standing of a unit by insurance and age band. Definitions: SCREENS 口径, ``progress/queries.py``."""
+
+    plan = models.ForeignKey(CollectionPlan, on_delete=models.CASCADE, related_name="+", db_index=False)
+    township_id = models.IntegerField()
+    unit_id = models.IntegerField()
+    insurance = models.CharField(max_length=8, choices=Insurance)
+    band = models.CharField(max_length=8)
+    in_scope = models.IntegerField(default=0)
+    registered = models.IntegerField(default=0)
+    due = models.IntegerField(default=0)
+    due_amount = yuan_field("", default=0)
+    exempt = models.IntegerField(default=0)
+    paid = models.IntegerField(default=0)
+    paid_amount = yuan_field("", default=0)
+    confirmed = models.IntegerField(default=0)
+    confirmed_amount = yuan_field("", default=0)
+    settled_amount = yuan_field("", default=0)
+
+    objects = FigureQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "unit_id", "insurance", "band"], name="unit_figure_once")
+        ]
+        indexes = [models.Index(fields=["plan", "township_id"], name="unit_figure_township")]
+
+
+class UnitDay(models.Model):
+    """What a day added to a unit, by insurance."""
+
+    plan = models.ForeignKey(CollectionPlan, on_delete=models.CASCADE, related_name="+", db_index=False)
+    township_id = models.IntegerField()
+    unit_id = models.IntegerField()
+    insurance = models.CharField(max_length=8, choices=Insurance)
+    day = models.DateField()
+    paid = models.IntegerField(default=0)
+    paid_amount = yuan_field("", default=0)
+    confirmed = models.IntegerField(default=0)
+    confirmed_amount = yuan_field("", default=0)
+    settled_amount = yuan_field("", default=0)
+
+    objects = FigureQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "unit_id", "insurance", "day"], name="unit_day_once")
+        ]
+        indexes = [models.Index(fields=["plan", "day"], name="unit_day_day")]
