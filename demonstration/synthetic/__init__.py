@@ -4,6 +4,6 @@
 """
 
 from demonstration.synthetic.population import generate, iter_villages
-from demonstration.synthetic.spec import UnknownCounty, load_spec, scaled_targets
+from demonstration.synthetic.spec import UnknownCountyError, load_spec, scaled_targets
 
-__all__ = ["UnknownCounty", "generate", "iter_villages", "load_spec", "scaled_targets"]
+__all__ = ["UnknownCountyError", "generate", "iter_villages", "load_spec", "scaled_targets"]

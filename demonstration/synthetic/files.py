@@ -1,7 +1,7 @@
 """Writes the files of a synthetic county. The same county, residents and seed give the same csv bytes.
 
-Villages stream from the generator straight into the files, so that memory does not grow with the county beyond the
-department lists. Workbooks get a title row above the header, as offices make them.
+Villages stream from the generator straight into the files, so that memory does not grow with the county
+beyond the department lists. Workbooks get a title row above the header, as offices make them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from random import Random
 
 from rustpy_xlsxwriter import Format, write_worksheet
 
-from demonstration.synthetic.lists import Lists, break_check_digit, list_data, register_rows
+from demonstration.synthetic import data
+from demonstration.synthetic.lists import Lists, break_check_digit, register_rows
 from demonstration.synthetic.model import MEDICAL, PENSION, CountySpec, Household, Person, Village
 from demonstration.synthetic.payments import INSURANCE_NAMES, Payments, Pricer
 from demonstration.synthetic.people import Names, Numbers
@@ -26,26 +27,6 @@ from demonstration.synthetic.population import iter_villages
 from demonstration.synthetic.spec import scaled_targets
 
 SHEET_ROWS = 200_000
-
-REGISTRATION = (
-    "镇街 村(居) 村小组 户编号 户主姓名 与户主关系 姓名 身份证号 联系电话 家庭住址 险种 缴费年度 缴费档次 是否新参保 "
-    "户籍性质 居住证 门牌号 绰号 证件类型 性别 出生日期"
-).split()
-REGISTER = "户号 姓名 身份证号 与户主关系 住址 性别 出生日期".split()
-TAX_RESULTS = (
-    "缴费人识别号 缴费人名称 征收品目 费款所属期起 费款所属期止 所属年度 实缴金额 开票日期 入库日期 缴费渠道 电子税票号码 "
-    "主管税务所 社区村"
-).split()
-LAST_YEAR = (
-    "缴费人识别号 缴费人名称 征收品目 费款所属期起 费款所属期止 应缴金额 实缴金额 开票日期 税票号码 主管税务所 社区村"
-).split()
-BANK = "交易日期 交易流水号 摘要 对方户名 收入金额 支出金额 余额 笔数".split()
-FAMILY = "镇街 村(居) 丈夫姓名 丈夫身份证号 妻子姓名 妻子身份证号 家庭类型 是否合法生育 妻子出生日期".split()
-UNITS = "单位名称 镇街 类型 村(居) 代办员 联系电话 账户户名 账号 POS机号".split()
-DEATHS = "姓名 身份证号 死亡时间 镇街 备注".split()
-EMPLOYED = "单位名称 姓名 身份证号码 参保险种 参保状态 参保起始年月".split()
-STUDENTS = "学校名称 学段 年级 姓名 身份证号码 镇街 村(居) 户籍性质".split()
-TARGETS = "镇街 村居数 养老人数 医疗人数 备注".split()
 
 _KINDS = {"local": "本县区", "same_city_other_county": "本市其他县区", "outside": "市外"}
 _PERMITS = {"": "否", "true": "是", "parent": "随父母"}
@@ -56,9 +37,15 @@ _FAULT_EVERY = 4_000
 Progress = Callable[[int, int, str], None]
 
 
+def layout(file: str) -> list[str]:
+    """The columns of a file, by its name without ending (department lists have their own)."""
+    columns: list[str] = data.load("layouts")[file]
+    return columns
+
+
 @dataclass(slots=True)
 class Made:
-    """What was written: rows per file (headers, titles and totals not counted), and what was made wrong on purpose."""
+    """What was written: rows per file (headers, titles, totals not counted), and what is wrong on purpose."""
 
     files: dict[str, int] = field(default_factory=dict)
     registration_faults: Counter[str] = field(default_factory=Counter)
@@ -137,7 +124,7 @@ class _Registration:
         if fault == "bad_check_digit":
             faulty[7] = break_check_digit(faulty[7])
         elif fault == "unknown_village":
-            villages = list_data()["unknown_villages"]
+            villages = data.load("lists")["unknown_villages"]
             faulty[1] = villages[int(self._rng.random() * len(villages))]
         elif fault == "used_number":
             faulty[7], faulty[18], faulty[20] = row[7], row[18], row[20]
@@ -161,11 +148,11 @@ def make_files(
     lists, payments, registration = Lists(spec, seed), Payments(spec, seed, price), _Registration(spec, seed)
     with ExitStack() as stack:
         table = _Tables(stack, out, made)
-        table.open("registration.csv", REGISTRATION)
-        table.open("household_register.csv", REGISTER)
-        table.open("tax_results.csv", TAX_RESULTS)
-        table.open("last_year_payments.csv", LAST_YEAR)
-        table.open("bank_statement.csv", BANK)
+        table.open("registration.csv", layout("registration"))
+        table.open("household_register.csv", layout("household_register"))
+        table.open("tax_results.csv", layout("tax_results"))
+        table.open("last_year_payments.csv", layout("last_year_payments"))
+        table.open("bank_statement.csv", layout("bank_statement"))
         done = 0
         for village in iter_villages(spec, residents, seed):
             table.write("registration.csv", registration.rows(village))
@@ -197,7 +184,8 @@ def _flush(payments: Payments, table: _Tables) -> None:
 
 
 class _Tables:
-    """Open csv files (UTF-8 with byte order mark, as offices' spreadsheet programs expect) and their row counts."""
+    """Open csv files, UTF-8 with the byte order mark that spreadsheet programs expect, and their row
+    counts."""
 
     def __init__(self, stack: ExitStack, out: Path, made: Made) -> None:
         self._stack, self._out, self._made = stack, out, made
@@ -225,7 +213,7 @@ def _registration_workbooks(spec: CountySpec, out: Path, made: Made) -> None:
         for number in range(1, 1 + max(1, -(-made.files["registration.csv"] // SHEET_ROWS))):
             name = f"registration-{number}.xlsx"
             made.files[name] = min(SHEET_ROWS, made.files["registration.csv"] - (number - 1) * SHEET_ROWS)
-            _workbook(out / name, title, REGISTRATION, islice(reader, SHEET_ROWS))
+            _workbook(out / name, title, layout("registration"), islice(reader, SHEET_ROWS))
 
 
 def _workbook(path: Path, title: str, header: list[str], rows: Iterable[list[str]]) -> None:
@@ -262,20 +250,32 @@ def _list_workbooks(spec: CountySpec, residents: int, out: Path, made: Made, lis
         (
             "family_planning.xlsx",
             f"{spec.name}{year}年度计划生育家庭名单",
-            FAMILY,
+            layout("family_planning"),
             lists.family,
             "卫生健康局",
         ),
-        ("collecting_units.xlsx", f"{spec.name}{year}年度代征单位登记表", UNITS, lists.units, "税务局"),
-        ("deaths.xlsx", f"{spec.name}{spec.as_of.year}年死亡人员名单", DEATHS, lists.deaths, "民政局"),
+        (
+            "collecting_units.xlsx",
+            f"{spec.name}{year}年度代征单位登记表",
+            layout("collecting_units"),
+            lists.units,
+            "税务局",
+        ),
+        (
+            "deaths.xlsx",
+            f"{spec.name}{spec.as_of.year}年死亡人员名单",
+            layout("deaths"),
+            lists.deaths,
+            "民政局",
+        ),
         (
             "employee_insured.xlsx",
             f"{spec.name}职工参保人员名单",
-            EMPLOYED,
+            layout("employee_insured"),
             lists.employed,
             "社会保险事业中心",
         ),
-        ("students.xlsx", f"{spec.name}在校学生名单", STUDENTS, lists.students, "教育和体育局"),
+        ("students.xlsx", f"{spec.name}在校学生名单", layout("students"), lists.students, "教育和体育局"),
     )
     for name, title, header, rows, office in plain:
         made.files[name] = len(rows)
@@ -287,4 +287,6 @@ def _list_workbooks(spec: CountySpec, residents: int, out: Path, made: Made, lis
     ]
     made.files["targets.xlsx"] = len(targets)
     total = ["合计", *(str(sum(int(row[column]) for row in targets)) for column in (1, 2, 3)), ""]
-    _workbook(out / "targets.xlsx", f"{spec.name}{year}年度征缴人数任务表", TARGETS, [*targets, total])
+    _workbook(
+        out / "targets.xlsx", f"{spec.name}{year}年度征缴人数任务表", layout("targets"), [*targets, total]
+    )

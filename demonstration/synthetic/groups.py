@@ -1,14 +1,17 @@
 """Who belongs to which special group: the marks that departments will certify.
 
-Poverty marks go by household, disability, veterans' and children's marks by person, family-planning marks by the
-children actually there. Only categories the plan names are given, by the codes of the worked examples.
+Poverty marks go by household, disability, veterans' and children's marks by person, family-planning marks by
+the children actually there. Only categories the plan names are given, by the codes of the worked examples.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from demonstration.synthetic.model import CountySpec, Couple, Household, Person, Village
+
+Mark = Callable[[Person, str], None]
 
 # Upper bounds of one draw per household.
 _POVERTY = (
@@ -45,8 +48,7 @@ def mark_groups(rng: Random, spec: CountySpec, village: Village) -> None:
                 person.disability_grade = None
 
 
-def _poverty(rng: Random, household: Household, mark: object) -> None:
-    assert callable(mark)
+def _poverty(rng: Random, household: Household, mark: Mark) -> None:
     draw = rng.random()
     relief = rng.random()
     if household.registration_kind != "local":
@@ -59,8 +61,7 @@ def _poverty(rng: Random, household: Household, mark: object) -> None:
             mark(person, "fupin")
 
 
-def _personal(rng: Random, household: Household, person: Person, mark: object) -> None:
-    assert callable(mark)
+def _personal(rng: Random, household: Household, person: Person, mark: Mark) -> None:
     disabled, ground, extra = rng.random(), rng.random(), rng.random()
     if disabled < (0.008 if person.age < 30 else 0.022 if person.age < 60 else 0.055):
         person.disability_grade = 1 if ground < 0.12 else 2 if ground < 0.37 else 3 if ground < 0.67 else 4
@@ -80,13 +81,12 @@ def _personal(rng: Random, household: Household, person: Person, mark: object) -
             mark(person, "key_child_in_difficulty")
     if 0.300 < extra < 0.302:
         mark(person, "illness_hardship_approved" if ground < 0.7 else "illness_hardship_unapproved")
-    if 70 <= person.age and extra < 0.12 or person.age >= 80 and extra < 0.5:
+    if extra < (0.5 if person.age >= 80 else 0.12 if person.age >= 70 else 0.0):
         mark(person, "old_age_allowance")
 
 
-def _family(rng: Random, household: Household, couple: Couple, mark: object) -> None:
+def _family(rng: Random, household: Household, couple: Couple, mark: Mark) -> None:
     """Family-planning kind of a couple by its children at home, and the marks that come from it."""
-    assert callable(mark)
     draw = rng.random()
     if couple.wife.age < 38 or couple.wife.relation == "母亲":
         return
@@ -95,10 +95,7 @@ def _family(rng: Random, household: Household, couple: Couple, mark: object) -> 
     girls = all(child.sex == "female" for child in children)
     if len(children) == 1 and draw < 0.45:
         couple.kind = "only_child"
-        if girls:
-            code = "rural_one_daughter"
-        else:
-            code = "only_child_loss" if draw < 0.012 else ""
+        code = "rural_one_daughter" if girls else "only_child_loss" if draw < 0.012 else ""
     elif len(children) == 2 and girls:
         couple.kind = "two_daughters_sterilised" if draw < 0.55 else "two_daughters_not_sterilised"
         couple.lawful_birth = draw < 0.9

@@ -1,13 +1,13 @@
 """Households with the structure of a village's: couples, children, grandparents under one roof, head first.
 
-Ages are completed years on the county's reference date. The proportions are tuned so that about 17 % are 60 or older
-and about 7 % are 70 or older, as in a registered rural population; tests hold the bands.
+Ages are completed years on the county's reference date. The proportions are tuned so that about 17 % are 60
+or older and about 7 % are 70 or older, as in a registered rural population; tests hold the bands.
 """
 
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
 from random import Random
@@ -42,15 +42,14 @@ def _marriage_gap(rng: Random) -> int:
 
 
 class HouseholdMaker:
-    """Makes households of one county, one after the other. Everything random comes from the `Random` handed in."""
+    """Makes households of one county, one after the other. Everything random comes from the `Random` handed
+    in."""
 
     def __init__(self, spec: CountySpec) -> None:
         self.spec = spec
         self.names = Names()
         self.numbers = Numbers()
         self._year = spec.reference_date.year
-
-    # -- people -----------------------------------------------------------------------------------------------
 
     def birth_date(self, rng: Random, age: int) -> date:
         """A day that makes somebody `age` on 31 December; newborns arrived before the county's day."""
@@ -73,7 +72,7 @@ class HouseholdMaker:
             return spec.older_prefixes[int(rng.random() * len(spec.older_prefixes))]
         return spec.code
 
-    def _person(
+    def person(
         self,
         rng: Random,
         surname: str,
@@ -106,118 +105,121 @@ class HouseholdMaker:
         person.is_new = age == 0 or rng.random() < 0.008
         return person
 
-    # -- households -------------------------------------------------------------------------------------------
+    # -- households
 
     def make(self, rng: Random, clan: str | None) -> Household:
-        """One household, head first, at most seven people; number, group and address come with its village."""
+        """One household, head first, at most seven people.
+
+        Its number, group and address come with its village.
+        """
         draw = rng.random()
         kind = "outside" if draw < 0.005 else "same_city_other_county" if draw < 0.008 else "local"
         surname = clan if clan and rng.random() < 0.45 else self.names.surname(rng)
         household = Household(number="", members=[], registration_kind=kind)
-
-        def join(*args: object, **kwargs: object) -> Person:
-            return self._person(rng, *args, kind=kind, **kwargs)  # type: ignore[arg-type]
-
-        self._fill(rng, household, surname, join)
+        _Door(self, rng, household, surname).fill()
         del household.members[MOST_MEMBERS:]
         kept = {id(member) for member in household.members}
         household.couples = [c for c in household.couples if id(c.husband) in kept and id(c.wife) in kept]
-        self._phones(rng, household)
+        _phones(rng, household)
         return household
-
-    def _fill(self, rng: Random, household: Household, surname: str, join: Callable[..., Person]) -> None:
-        age = _core_age(rng)
-        wife_age = max(20, age - _marriage_gap(rng))
-        single = rng.random()
-        husband = None if single < 0.05 or not _alive(rng, age) else join(surname, "male", age, "户主")
-        wife = None
-        if husband is None or (single > 0.10 and _alive(rng, wife_age)):
-            wife = join(
-                self.names.surname(rng),
-                "female",
-                wife_age,
-                "妻" if husband else "户主",
-                married_in=rng.random() < 0.8,
-            )
-        household.members.extend(person for person in (husband, wife) if person)
-        if husband and wife:
-            household.couples.append(Couple(husband, wife))
-        ages = _children(rng, wife_age) if wife or rng.random() < 0.5 else []
-        self._children_join(rng, household, surname, ages, join, married_son=age >= 46 and rng.random() < 0.5)
-        if 26 <= age < 58 and rng.random() < 0.26:
-            self._parents_join(rng, household, surname, age, join)
-        elif age >= 62 and rng.random() < 0.05:
-            # Grandparents who bring up a grandchild alone.
-            boy = rng.random() < 0.52
-            years = 3 + int(rng.random() * 13)
-            title = "孙子" if boy else "孙女"
-            household.members.append(join(surname, "male" if boy else "female", years, title))
 
     def departed(self, rng: Random, died: bool) -> Person:
         """Somebody who paid last year and is no longer in the registration data: dead, or moved away."""
         age = 48 + int(rng.random() * 45) if died else 20 + int(rng.random() * 35)
         sex = "male" if rng.random() < 0.5 else "female"
-        person = self._person(rng, self.names.surname(rng), sex, age, "", "local")
+        person = self.person(rng, self.names.surname(rng), sex, age, "", "local")
         person.registered = False
         if died:
             span = max(1, (self.spec.as_of - date(self.spec.as_of.year, 1, 1)).days)
             person.death_date = date(self.spec.as_of.year, 1, 1) + timedelta(days=int(rng.random() * span))
         return person
 
-    def _children_join(
-        self,
-        rng: Random,
-        household: Household,
-        surname: str,
-        ages: list[int],
-        join: Callable[..., Person],
-        married_son: bool,
-    ) -> None:
+
+@dataclass(slots=True)
+class _Door:
+    """One household being filled: the couple it stands on, their children, a son's family, parents."""
+
+    maker: HouseholdMaker
+    rng: Random
+    household: Household
+    surname: str
+
+    def join(self, sex: str, age: int, relation: str, *, married_in: bool = False) -> Person:
+        """Add a member; whoever married in has a surname of their own."""
+        surname = self.maker.names.surname(self.rng) if married_in else self.surname
+        person = self.maker.person(
+            self.rng, surname, sex, age, relation, self.household.registration_kind, married_in
+        )
+        self.household.members.append(person)
+        return person
+
+    def fill(self) -> None:
+        rng = self.rng
+        age = _core_age(rng)
+        wife_age = max(20, age - _marriage_gap(rng))
+        single = rng.random()
+        husband = wife = None
+        if single >= 0.05 and _alive(rng, age):
+            husband = self.join("male", age, "户主")
+        if husband is None or (single > 0.10 and _alive(rng, wife_age)):
+            wife = self.join("female", wife_age, "妻" if husband else "户主", married_in=True)
+        if husband and wife:
+            self.household.couples.append(Couple(husband, wife))
+        ages = _children(rng, wife_age) if wife or rng.random() < 0.5 else []
+        self.children(ages, married_son=age >= 46 and rng.random() < 0.5)
+        if 26 <= age < 58 and rng.random() < 0.26:
+            self.parents(age)
+        elif age >= 62 and rng.random() < 0.05:
+            # Grandparents who bring up a grandchild alone.
+            self.grandchild(3 + int(rng.random() * 13))
+
+    def children(self, ages: list[int], *, married_son: bool) -> None:
+        """Children at home, and one grown son with his family where there is one."""
+        rng = self.rng
         count = {"male": 0, "female": 0}
         for age in ages:
             sex = "male" if rng.random() < 0.52 else "female"
             title = ("长", "次", "三", "四")[count[sex]] + ("子" if sex == "male" else "女")
             count[sex] += 1
             if age <= 21:
-                household.members.append(join(surname, sex, age, title))
+                self.join(sex, age, title)
             elif sex == "male" and married_son and 23 <= age <= 45:
                 married_son = False
-                son = join(surname, "male", age, title)
-                wife_age = max(20, age - _marriage_gap(rng))
-                bride = join(self.names.surname(rng), "female", wife_age, "儿媳", married_in=True)
-                household.members += [son, bride]
-                household.couples.append(Couple(son, bride))
-                for grandchild in _children(rng, wife_age):
-                    if grandchild <= 21:
-                        boy = rng.random() < 0.52
-                        household.members.append(
-                            join(surname, "male" if boy else "female", grandchild, "孙子" if boy else "孙女")
-                        )
+                self.sons_family(age, title)
             elif rng.random() < (0.22 if sex == "male" and age < 34 else 0.08 if age < 28 else 0.0):
-                household.members.append(join(surname, sex, age, title))
+                self.join(sex, age, title)
 
-    def _parents_join(
-        self, rng: Random, household: Household, surname: str, age: int, join: Callable[..., Person]
-    ) -> None:
-        mother_age = age + 21 + int(rng.random() * 8)
-        father_age = mother_age + max(0, _marriage_gap(rng))
-        father = join(surname, "male", father_age, "父亲") if _alive(rng, father_age) else None
-        mother = (
-            join(self.names.surname(rng), "female", mother_age, "母亲") if _alive(rng, mother_age) else None
-        )
-        household.members.extend(person for person in (father, mother) if person)
+    def sons_family(self, age: int, title: str) -> None:
+        wife_age = max(20, age - _marriage_gap(self.rng))
+        son = self.join("male", age, title)
+        self.household.couples.append(Couple(son, self.join("female", wife_age, "儿媳", married_in=True)))
+        for grandchild in _children(self.rng, wife_age):
+            if grandchild <= 21:
+                self.grandchild(grandchild)
+
+    def grandchild(self, age: int) -> None:
+        boy = self.rng.random() < 0.52
+        self.join("male" if boy else "female", age, "孙子" if boy else "孙女")
+
+    def parents(self, age: int) -> None:
+        mother_age = age + 21 + int(self.rng.random() * 8)
+        father_age = mother_age + max(0, _marriage_gap(self.rng))
+        father = self.join("male", father_age, "父亲") if _alive(self.rng, father_age) else None
+        mother = None
+        if _alive(self.rng, mother_age):
+            mother = self.join("female", mother_age, "母亲", married_in=True)
         if father and mother:
-            household.couples.append(Couple(father, mother))
+            self.household.couples.append(Couple(father, mother))
 
-    @staticmethod
-    def _phones(rng: Random, household: Household) -> None:
-        shared = phone(rng)
+
+def _phones(rng: Random, household: Household) -> None:
+    shared = phone(rng)
+    for member in household.members:
+        own = 16 <= member.age < 76 and rng.random() < 0.8
+        member.phone = phone(rng) if own else shared
+    if rng.random() < 0.02:
         for member in household.members:
-            own = 16 <= member.age < 76 and rng.random() < 0.8
-            member.phone = phone(rng) if own else shared
-        if rng.random() < 0.02:
-            for member in household.members:
-                member.phone = ""
+            member.phone = ""
 
 
 def _children(rng: Random, mother_age: int) -> list[int]:
@@ -245,8 +247,8 @@ def _school(rng: Random, age: int) -> str | None:
 
 
 def _employ(rng: Random, person: Person, as_of: date) -> None:
-    """Some work for an employer and are insured there: most have left the registration data long ago, a few are
-    still in it because they found the job this year."""
+    """Some work for an employer and are insured there: most have left the registration data long ago, a few
+    are still in it because they found the job this year."""
     share = 0.14 if person.sex == "male" else 0.09
     if person.age >= 50:
         share *= 0.6

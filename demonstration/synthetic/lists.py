@@ -1,7 +1,8 @@
 """Rows of what offices send besides the registration data: department lists, register, deaths, jobs, schools.
 
-Each office has its own headers and habits; about one row in a hundred of a department list is wrong on purpose (check
-digit, unknown village, somebody of another county, a number ruined by a spreadsheet), so that errors come back.
+Each office has its own headers and habits; about one row in a hundred of a department list is wrong on
+purpose (check digit, unknown village, somebody of another county, a number ruined by a spreadsheet), so
+that errors come back.
 """
 
 from __future__ import annotations
@@ -9,13 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
-from functools import cache
-from pathlib import Path
 from random import Random
-from typing import Any
 
-import yaml
-
+from demonstration.synthetic import data
 from demonstration.synthetic.model import CountySpec, Household, Person, TownshipSpec, Village
 from demonstration.synthetic.people import Names, Numbers, phone
 
@@ -23,13 +20,6 @@ Row = list[str]
 _GRADES = ("", "一级", "二级", "三级", "四级")
 FAULTS = ("bad_check_digit", "unknown_village", "other_county", "scientific_notation")
 FAULTY_SHARE = 0.01
-
-
-@cache
-def list_data() -> dict[str, Any]:
-    path = Path(__file__).parent / "data" / "lists.yaml"
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return loaded
 
 
 def break_check_digit(number: str) -> str:
@@ -57,7 +47,7 @@ class Lists:
         self.employed: list[Row] = []
         self.students: list[Row] = []
 
-    # -- while villages stream by -----------------------------------------------------------------------------
+    # -- while villages stream by
 
     def add(self, village: Village) -> None:
         """Take what the offices know of a village."""
@@ -81,7 +71,7 @@ class Lists:
                             couple.husband.number,
                             couple.wife.name,
                             couple.wife.number,
-                            list_data()["family_kinds"][couple.kind],
+                            data.load("lists")["family_kinds"][couple.kind],
                             "是" if couple.lawful_birth else "否",
                             couple.wife.birth_date.isoformat(),
                         ]
@@ -121,7 +111,7 @@ class Lists:
         name = spoken[int(rng.random() * 3)]
         since = self._year_start() - timedelta(days=int(rng.random() * 1800))
         for code in person.categories:
-            label, department, _title = list_data()["categories"][code]
+            label, department, _title = data.load("lists")["categories"][code]
             self.categories[code].append(
                 [
                     person.name,
@@ -140,11 +130,10 @@ class Lists:
         return date(self.spec.as_of.year, 9, 30)
 
     def _death(self, township: TownshipSpec, person: Person) -> None:
-        assert person.death_date is not None
-        self.deaths.append([person.name, person.number, dotted(person.death_date), township.name, ""])
+        day = dotted(person.death_date) if person.death_date else ""
+        self.deaths.append([person.name, person.number, day, township.name, ""])
 
     def _employ(self, person: Person) -> None:
-        assert person.employee_since is not None
         self.employed.append(
             [
                 f"{self.spec.name}第{1 + int(self._rng.random() * 240)}用工单位",
@@ -152,13 +141,13 @@ class Lists:
                 person.number,
                 "职工基本养老保险、职工基本医疗保险",
                 "正常参保",
-                f"{person.employee_since:%Y-%m}",
+                f"{person.employee_since:%Y-%m}" if person.employee_since else "",
             ]
         )
 
     def _school(self, village: Village, household: Household, person: Person) -> None:
         stage = "junior" if person.school == "primary" and person.age >= 12 else str(person.school)
-        label, school = list_data()["school_stages"][stage]
+        label, school = data.load("lists")["school_stages"][stage]
         start = {"primary": 6, "junior": 12, "senior_high": 15, "vocational": 15}.get(stage, 18)
         self.students.append(
             [
@@ -173,15 +162,15 @@ class Lists:
             ]
         )
 
-    # -- at the end -------------------------------------------------------------------------------------------
+    # -- at the end
 
     def category_tables(self) -> Iterator[tuple[str, str, Row, list[Row]]]:
         """(category, title, header, rows) for each department list, wrong rows among the right ones."""
         year = self.spec.coverage_year
         for code, rows in self.categories.items():
-            _label, department, title = list_data()["categories"][code]
+            _label, department, title = data.load("lists")["categories"][code]
             office = department.format(county="")
-            header = list_data()["headers"].get(office, list_data()["headers"]["other"])
+            header = data.load("lists")["headers"].get(office, data.load("lists")["headers"]["other"])
             self._spoil(code, rows)
             yield code, f"{self.spec.name}{year}年度{title}", list(header), rows
 
@@ -213,7 +202,7 @@ class Lists:
         stranger[0] = self._names.person(rng, self._names.surname(rng), sex, birth.year)
         stranger[1] = self._numbers.issue(prefix, birth, sex)
         if fault == "unknown_village":
-            villages = list_data()["unknown_villages"]
+            villages = data.load("lists")["unknown_villages"]
             stranger[3] = villages[int(rng.random() * len(villages))]
         return stranger
 

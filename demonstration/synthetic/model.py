@@ -1,7 +1,8 @@
-"""What a synthetic county is made of. Plain objects, no Django: a county of 1.3 million streams village by village.
+"""What a synthetic county is made of. Plain objects, no Django: a county of 1.3 million streams village by
+village.
 
-Words are those of the collection plans: `registration_kind`, categories and schools take the codes of the worked
-examples, so that a person can be handed to the evaluator as facts.
+Words are those of the collection plans: `registration_kind`, categories and schools take the codes of the
+worked examples, so that a person can be handed to the evaluator as facts.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class VillageSpec:
 
 @dataclass(frozen=True, slots=True)
 class TownshipSpec:
-    """A township with its headcounts from the plan (medical weighs it, pension says how many pay the pension)."""
+    """A township with its headcounts from the plan (medical weighs it, pension says how many pay the
+    pension)."""
 
     code: str
     name: str
@@ -66,7 +68,8 @@ class CountySpec:
 
     @property
     def reference_date(self) -> date:
-        """Ages of the synthetic people are completed years on this day: 31 December before the coverage year."""
+        """Ages of the synthetic people are completed years on this day: 31 December before the coverage
+        year."""
         return date(self.coverage_year - 1, 12, 31)
 
     @property
@@ -133,8 +136,8 @@ class Household:
 
 @dataclass(slots=True)
 class Village:
-    """A village with its households; `size` counts registered people. `departed` paid last year and are dead or
-    gone: no household of the registration data has them."""
+    """A village with its households; `size` counts registered people. `departed` paid last year and are
+    dead or gone: no household of the registration data has them."""
 
     township: TownshipSpec
     spec: VillageSpec

@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
-from pathlib import Path
 from random import Random
-from typing import Any
 
-import yaml
-
+from demonstration.synthetic import data
 from foundation.identity import make_number
 
 _RARE_SHARE = 0.001
 _MINORITY_SHARE = 0.0006
 
 
-@cache
-def _data() -> dict[str, Any]:
-    path = Path(__file__).parent / "data" / "names.yaml"
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return loaded
-
-
 class Names:
     """Draws surnames and given names. One instance serves a whole county; the randomness is the caller's."""
 
     def __init__(self) -> None:
-        words = _data()["surnames"].split()
+        words = data.load("names")["surnames"].split()
         weights = dict(zip(words[::2], map(int, words[1::2]), strict=True))
-        self.surnames = [name for name, weight in weights.items() for _repeat in range(weight)]
+        self.surnames: list[str] = [name for name, weight in weights.items() for _repeat in range(weight)]
         self.known = frozenset(weights)
-        self._given = {
-            (sex, era): _data()[sex][era].split()
+        self._given: dict[tuple[str, str], list[str]] = {
+            (sex, era): data.load("names")[sex][era].split()
             for sex in ("male", "female")
             for era in ("old", "middle", "young")
         }
-        self._rare: list[str] = _data()["rare"]
-        self._minority_given: list[str] = _data()["minority_given"]
-        self._minority_family: list[str] = _data()["minority_family"]
-        self._nicknames: list[str] = _data()["nicknames"]
-        self._clan_suffixes = frozenset(_data()["clan_suffixes"])
+        self._rare: list[str] = data.load("names")["rare"]
+        self._minority_given: list[str] = data.load("names")["minority_given"]
+        self._minority_family: list[str] = data.load("names")["minority_family"]
+        self._nicknames: list[str] = data.load("names")["nicknames"]
+        self._clan_suffixes = frozenset(data.load("names")["clan_suffixes"])
 
     def surname(self, rng: Random) -> str:
         return self.surnames[int(rng.random() * len(self.surnames))]

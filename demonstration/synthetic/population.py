@@ -1,7 +1,8 @@
 """The people of a synthetic county, village by village, the same for the same seed.
 
-Each village has its own random stream (seed and village code), so that a county of any size can be streamed with one
-village in memory. ID numbers are issued in order over the county, which is why villages come in a fixed order.
+Each village has its own random stream (seed and village code), so that a county of any size can be streamed
+with one village in memory. ID numbers are issued in order over the county, which is why villages come in a
+fixed order.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _GONE_SHARE = 0.012
 def village_sizes(spec: CountySpec, residents: int, seed: int) -> list[tuple[TownshipSpec, VillageSpec, int]]:
     """Registered people per village, adding up to `residents`.
 
-    Townships weigh as the plan's medical headcounts, villages of a township are log-normal. A small county uses
-    fewer villages rather than villages of three people.
+    Townships weigh as the plan's medical headcounts, villages of a township are log-normal. A small county
+    uses fewer villages rather than villages of three people.
     """
     sizes = []
     heads = share_out(residents, [township.medical for township in spec.townships])
@@ -78,8 +79,8 @@ def generate(
 ) -> Population:
     """Make a whole county in memory: exactly `residents` registered people, the same for the same arguments.
 
-    Raises `UnknownCounty` for a county or plan nobody knows. For more than some hundred thousand people use
-    `iter_villages`, which holds one village at a time.
+    Raises `UnknownCountyError` for a county or plan nobody knows. For more than some hundred thousand
+    people use `iter_villages`, which holds one village at a time.
     """
     spec = load_spec(county, plan, as_of)
     return Population(spec, seed, list(iter_villages(spec, residents, seed)))
@@ -120,8 +121,9 @@ def _place(rng: Random, maker: HouseholdMaker, village: Village) -> None:
 def _join_pension(rng: Random, spec: CountySpec, village: Village, wanted: int) -> int:
     """Choose who is registered for the pension and their tiers; return how many of the quota were found.
 
-    Eligible are people of 16 to 59, not in school, not employed; the older, the likelier. On top of the quota come a
-    few who should not be in the list (in school, over 60, tier 100 without a ground), as real lists have them.
+    Eligible are people of 16 to 59, not in school, not employed; the older, the likelier. On top of the
+    quota come a few who should not be in the list (in school, over 60, tier 100 without a ground), as real
+    lists have them.
     """
     eligible: list[tuple[float, int, Person]] = []
     for order, (_household, person) in enumerate(village.people()):

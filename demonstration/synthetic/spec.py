@@ -1,7 +1,8 @@
-"""Where the shape of a synthetic county comes from: divisions, the plan's own file, and the defaults beside it.
+"""Where the shape of a synthetic county comes from: divisions, the plan's own file, and the defaults beside
+it.
 
-The plan file wins wherever it speaks (headcounts, coverage year, window, tiers); `data/shapes.yaml` fills in the rest,
-so that a county whose plan is not written yet can be made as well.
+The plan file wins wherever it speaks (headcounts, coverage year, window, tiers); `data/shapes.yaml` fills
+in the rest, so that a county whose plan is not written yet can be made as well.
 """
 
 from __future__ import annotations
@@ -11,27 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from django.conf import settings
 
+from demonstration.synthetic import data
 from demonstration.synthetic.model import CountySpec, TownshipSpec, VillageSpec
 from foundation.names import normalise_division, normalise_township
 
-_DATA = Path(__file__).parent / "data"
 
-
-class UnknownCounty(ValueError):
+class UnknownCountyError(ValueError):
     """No divisions, no plan or no headcounts for what was asked; the message says which."""
-
-
-@cache
-def _shapes() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((_DATA / "shapes.yaml").read_text(encoding="utf-8"))
-    return loaded
 
 
 def _fixture(*parts: str) -> Path:
@@ -42,7 +35,7 @@ def load_divisions(code: str) -> dict[str, Any]:
     """Read `fixtures/divisions/<six digits>.json`; `code` may have 6, 9 or 12 digits."""
     path = _fixture("divisions", f"{code[:6]}.json")
     if not code.isdigit() or not path.is_file():
-        raise UnknownCounty(f"没有 {code} 的区划数据（fixtures/divisions/）")
+        raise UnknownCountyError(f"没有 {code} 的区划数据（fixtures/divisions/）")
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
 
@@ -54,19 +47,20 @@ def _plan_document(plan: str) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise UnknownCounty(f"方案文件 {path.name} 读不了：{error}") from error
+        raise UnknownCountyError(f"方案文件 {path.name} 读不了：{error}") from error
     return loaded if isinstance(loaded, dict) else {}
 
 
 def plan_for(county: str) -> str:
-    """Return the default plan of a county: the first shape that names it, else the first plan file that does."""
-    for plan, shape in _shapes()["plans"].items():
+    """Return the default plan of a county: the first shape that names it, else the first plan file that
+    does."""
+    for plan, shape in data.load("shapes")["plans"].items():
         if shape["county"] == county[:6]:
             return str(plan)
     for path in sorted(_fixture("plans").glob("*.yaml")):
         if str(_plan_document(path.stem).get("county", ""))[:6] == county[:6]:
             return path.stem
-    raise UnknownCounty(f"{county} 没有方案，请用 --plan 指定")
+    raise UnknownCountyError(f"{county} 没有方案，请用 --plan 指定")
 
 
 def _bare(name: str) -> str:
@@ -121,7 +115,7 @@ def _townships(
         specs.append(TownshipSpec(row["code"], row["name"], medical, pension, villages))
     missing = set(heads) - {_bare(t.name) for t in specs}
     if missing:
-        raise UnknownCounty(f"方案里的镇街在区划中找不到：{'、'.join(sorted(missing))}")
+        raise UnknownCountyError(f"方案里的镇街在区划中找不到：{'、'.join(sorted(missing))}")
     return tuple(specs)
 
 
@@ -133,21 +127,21 @@ def load_spec(county: str, plan: str | None = None, as_of: date | None = None) -
     """Put together the shape of `county` (6, 9 or 12 digits) under `plan` (default: the county's own).
 
     `as_of` is the last day payments are made up to, default the plan's day of demonstration.
-    Raises UnknownCounty when the divisions or the plan are not known.
+    Raises UnknownCountyError when the divisions or the plan are not known.
     """
     divisions = load_divisions(county)
     code = str(divisions["code"])[:6]
     plan = plan or plan_for(code)
     document = _plan_document(plan)
-    known = plan in _shapes()["plans"]
+    known = plan in data.load("shapes")["plans"]
     if not known and not document:
-        raise UnknownCounty(f"不认识的方案 {plan}")
-    shape: dict[str, Any] = {**_shapes()["defaults"], **_shapes()["plans"].get(plan, {})}
+        raise UnknownCountyError(f"不认识的方案 {plan}")
+    shape: dict[str, Any] = {**data.load("shapes")["defaults"], **data.load("shapes")["plans"].get(plan, {})}
     owner = str(document.get("county") or shape.get("county") or code)[:6]
     if owner.isdigit() and owner != code:
-        raise UnknownCounty(f"方案 {plan} 属于 {owner}，不属于 {code}")
-    if not known and plan_for(code) in _shapes()["plans"]:
-        inherited = dict(_shapes()["plans"][plan_for(code)])
+        raise UnknownCountyError(f"方案 {plan} 属于 {owner}，不属于 {code}")
+    if not known and plan_for(code) in data.load("shapes")["plans"]:
+        inherited = dict(data.load("shapes")["plans"][plan_for(code)])
         for key in ("coverage_year", "opens_on", "closes_on", "as_of"):
             inherited.pop(key, None)
         shape = {**shape, **inherited}
@@ -156,7 +150,7 @@ def load_spec(county: str, plan: str | None = None, as_of: date | None = None) -
     closes_on = _as_date(shape.get("closes_on") or date(year - 1, 12, 31))
     day = as_of or _as_date(shape.get("as_of") or date(year - 1, 11, 30))
     if day < opens_on:
-        raise UnknownCounty(f"--as-of 早于集中征缴开始日 {opens_on.isoformat()}")
+        raise UnknownCountyError(f"--as-of 早于集中征缴开始日 {opens_on.isoformat()}")
     heads = _headcounts(document, shape)
     townships = _townships(divisions, heads, float(shape["pension_share"]))
     insurances = tuple(shape["insurances"])
@@ -190,7 +184,8 @@ def load_spec(county: str, plan: str | None = None, as_of: date | None = None) -
 
 
 def share_out(total: int, weights: Sequence[float]) -> list[int]:
-    """Split `total` in proportion to `weights` by largest remainder: parts are whole, never negative, and add up."""
+    """Split `total` in proportion to `weights` by largest remainder: parts are whole, never negative, and
+    add up."""
     whole = sum(weights)
     if not weights or whole <= 0:
         raise ValueError("weights must be positive")
