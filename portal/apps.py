@@ -1,8 +1,21 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+# Every Django process has the Celery application, so that a task is sent to our broker. Imported here and not
+# in the package's __init__, which the keepers of the embedded servers import too.
+from portal.celery import app as celery_app
+
+__all__ = ["OfficeAdminConfig", "PortalConfig", "celery_app"]
 
 
 class PortalConfig(AppConfig):
     name = "portal"
     verbose_name = "集征"
+
+
+class OfficeAdminConfig(AdminConfig):
+    """Django's admin with the office's site."""
+
+    default_site = "portal.admin_site.OfficeSite"

@@ -1,8 +1,41 @@
-"""Root URLs."""
+"""Root URLs. Apps are named by string alone."""
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.urls import path
+from importlib.util import find_spec
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.i18n import set_language
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from portal import views
+
+portal_patterns: list[URLPattern | URLResolver] = [
+    path("", views.door, name="door"),
+    path("home/", views.home, name="home"),
+    path("demo/enter/", views.demonstration_enter, name="demonstration-enter"),
+    path("sign-out/", views.sign_out, name="sign-out"),
+    path("language/", set_language, name="language"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include((portal_patterns, "portal"))),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+]
+
+# Prefix and module of every app's pages; those not built yet are left out.
+APPS = [
+    ("api/v1/", "contributions.api_urls"),
+    ("api/v1/", "progress.api_urls"),
+    ("api/v1/", "foundation.jobs.api_urls"),
+    ("village/", "contributions.urls"),
+    ("imports/", "foundation.imports.urls"),
+    ("jobs/", "foundation.jobs.urls"),
+    ("rosters/", "rosters.urls"),
+    ("notices/", "notices.urls"),
+    ("progress/", "progress.urls"),
+]
+urlpatterns += [path(prefix, include(module)) for prefix, module in APPS if find_spec(module)]

@@ -1,0 +1,97 @@
+"""Who may do what in the office, by role: pure data and one question. How far a role sees is its scope."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VIEW: Final = "view"
+CHANGE: Final = "change"
+
+# Roles by the words of ``townships.models.Role``; the county leader and the village agent have pages of their own.
+OFFICE_ROLES: Final = frozenset(
+    {
+        "admin", "tax_bureau", "medical_bureau", "hr_bureau", "finance_bureau", "department", "township_clerk",
+        "auditor",
+    }
+)  # fmt: skip
+
+# Model label → what a role may do with the rows of its scope. Not named means not reachable. Nothing is ever
+# added or deleted in a list: rows come by imports and services. ``change`` means the services behind the forms.
+_PLANS: Final = {
+    "enrollment.collectionplan": VIEW,
+    "enrollment.tier": VIEW,
+    "enrollment.window": VIEW,
+    "enrollment.stage": VIEW,
+    "enrollment.target": VIEW,
+    "subsidies.rule": VIEW,
+}
+_PLACES: Final = {
+    "townships.township": VIEW,
+    "townships.village": VIEW,
+    "townships.collectingunit": VIEW,
+    "townships.agency": VIEW,
+    "enrollment.category": VIEW,
+}
+_REGISTER: Final = {
+    "enrollment.resident": VIEW,
+    "enrollment.household": VIEW,
+    "enrollment.membership": VIEW,
+    "enrollment.familyrecord": VIEW,
+    "enrollment.registration": VIEW,
+}
+_MONEY: Final = {
+    "contributions.assessment": VIEW,
+    "contributions.charge": VIEW,
+    "contributions.payment": VIEW,
+    "contributions.paymentcase": VIEW,
+    "contributions.taxentry": VIEW,
+}
+_PAPERS: Final = {"rosters.roster": VIEW, "notices.posting": VIEW}
+_WORK: Final = {"jobs.job": VIEW, "imports.importbatch": VIEW, "imports.returnedrow": VIEW}
+_REGISTER_CHANGE: Final = {
+    "enrollment.resident": CHANGE,
+    "enrollment.household": CHANGE,
+    "enrollment.membership": CHANGE,
+}
+
+PERMISSIONS: Final[dict[str, dict[str, str]]] = {
+    "admin": {
+        **_PLANS, **_PLACES, **_WORK,
+        "townships.township": CHANGE,
+        "townships.village": CHANGE,
+        "townships.collectingunit": CHANGE,
+        "townships.agency": CHANGE,
+        "enrollment.category": CHANGE,
+        "townships.user": CHANGE,
+        "townships.device": CHANGE,
+        "audit.auditevent": VIEW,
+    },
+    "tax_bureau": {
+        **_PLANS, **_PLACES, **_REGISTER, **_MONEY, **_PAPERS, **_WORK,
+        "contributions.payment": CHANGE,
+        "contributions.paymentcase": CHANGE,
+    },
+    "medical_bureau": {**_PLANS, **_PLACES, **_REGISTER, **_MONEY, **_PAPERS, **_WORK, **_REGISTER_CHANGE},
+    "hr_bureau": {**_PLANS, **_PLACES, **_REGISTER, **_MONEY, **_PAPERS, **_WORK, **_REGISTER_CHANGE},
+    "finance_bureau": {**_PLANS, **_PLACES, **_MONEY, **_WORK, "enrollment.resident": VIEW},
+    # A department sends lists and corrects what came back; it reads no register.
+    "department": {**_PLANS, "enrollment.category": VIEW, **_WORK},
+    "township_clerk": {
+        **_PLANS, **_PLACES, **_REGISTER, **_MONEY, **_PAPERS, **_WORK, **_REGISTER_CHANGE,
+        "contributions.payment": CHANGE,
+        "contributions.paymentcase": CHANGE,
+        "notices.posting": CHANGE,
+    },
+    "auditor": {
+        **_PLANS, **_PLACES, **_REGISTER, **_MONEY, **_PAPERS, **_WORK,
+        "townships.user": VIEW,
+        "townships.device": VIEW,
+        "audit.auditevent": VIEW,
+    },
+}  # fmt: skip
+
+
+def permits(role: str, label: str, action: str = VIEW) -> bool:
+    """Whether a role may view or change rows of a model (``app.model``, lower case)."""
+    granted = PERMISSIONS.get(role, {}).get(label)
+    return granted == CHANGE or (granted == VIEW and action == VIEW)
