@@ -90,6 +90,7 @@ class _Registration:
         self.faults: Counter[str] = Counter()
         self._rng = Random(f"{seed}/registration")
         self._names, self._numbers = Names(), Numbers()
+        self._kinds = _FAULTS if PENSION in spec.insurances else _FAULTS[:-1]
         self._done = 0
 
     def rows(self, village: Village) -> Iterator[list[str]]:
@@ -98,17 +99,14 @@ class _Registration:
             if not person.registered:
                 continue
             for insurance in (MEDICAL, PENSION) if person.tier is not None else (MEDICAL,):
-                row = registration_row(self.spec, village, household, person, insurance)
-                yield row
-        first = not self._done
+                line = registration_row(self.spec, village, household, person, insurance)
+                if person.id_kind == "resident_id":
+                    row = line
+                yield line
         self._done += village.size
-        wanted = len(_FAULTS) + self._done // _FAULT_EVERY
-        if first:
-            for fault in _FAULTS:
-                yield self._faulty(row, fault)
-        else:
-            while self.faults.total() < wanted:
-                yield self._faulty(row, _FAULTS[self.faults.total() % len(_FAULTS)])
+        wanted = len(self._kinds) + self._done // _FAULT_EVERY
+        while row and self.faults.total() < wanted:
+            yield self._faulty(row, self._kinds[self.faults.total() % len(self._kinds)])
 
     def _faulty(self, row: list[str], fault: str) -> list[str]:
         """A person nobody else knows, wrong in one way; the household is that of the row before."""
@@ -128,7 +126,7 @@ class _Registration:
             faulty[1] = villages[int(self._rng.random() * len(villages))]
         elif fault == "used_number":
             faulty[7], faulty[18], faulty[20] = row[7], row[18], row[20]
-        elif PENSION in self.spec.insurances:
+        else:
             faulty[10], faulty[12] = INSURANCE_NAMES[PENSION], "450"
         return faulty
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from demonstration.synthetic.model import MEDICAL, PENSION, CountySpec, Household, Person, Village
+from demonstration.synthetic.model import MEDICAL, PENSION, CountySpec, Couple, Household, Person, Village
 from demonstration.synthetic.people import Names, Numbers
 
 Pricer = Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]]
@@ -46,6 +46,7 @@ class Due:
     household: Household
     person: Person
     insurance: str
+    couple: Couple | None = None
     paid_on: date | None = None
     channel: str = ""
     route: str = "village"
@@ -53,7 +54,7 @@ class Due:
 
 
 def facts(due: Due, subject: int, as_of: date) -> dict[str, Any]:
-    """The evaluator's facts of a registration, by the keys of the worked examples."""
+    """One row of facts as the evaluator reads them (`FACT_COLUMNS`); what is not known is left out."""
     person = due.person
     employed = person.employee_since is not None
     return {
@@ -68,6 +69,9 @@ def facts(due: Due, subject: int, as_of: date) -> dict[str, Any]:
         "employee_medical": employed,
         "categories": list(person.categories),
         "disability_grade": person.disability_grade,
+        "family_kind": due.couple.kind if due.couple else None,
+        "family_lawful_birth": due.couple.lawful_birth if due.couple else None,
+        "family_wife_birth_date": due.couple.wife.birth_date.isoformat() if due.couple else None,
         "death_date": person.death_date.isoformat() if person.death_date else None,
         "tier": person.tier if due.insurance == PENSION else None,
         "payment_date": (due.paid_on or as_of).isoformat(),
@@ -99,6 +103,12 @@ class Payments:
         self._village_channels = [c for c, weight in spec.village_channels for _repeat in range(weight)]
         self._online_channels = [c for c, weight in spec.online_channels for _repeat in range(weight)]
         self._eagerness = self._township_factors(seed)
+        self._offices = {
+            township.code: spec.tax_office.format(
+                city=spec.city, county=spec.name, township=township.name.removesuffix("街道")
+            )
+            for township in spec.townships
+        }
         self._tickets = 0
         self._paid = 0
         self._ratio = spec.last_year_ratio
@@ -121,6 +131,12 @@ class Payments:
         for household in village.households:
             together = household.eagerness < rate
             when, channel, route = self._occasion(rng)
+            couples = {
+                id(spouse): couple
+                for couple in household.couples
+                for spouse in (couple.husband, couple.wife)
+                if couple.kind
+            }
             for person in household.members:
                 if not person.registered:
                     continue
@@ -133,7 +149,7 @@ class Payments:
                 self._pending.append(medical)
                 if person.tier is None:
                     continue
-                pension = Due(village, household, person, PENSION)
+                pension = Due(village, household, person, PENSION, couples.get(id(person)))
                 if medical.paid_on and rng.random() < (_PENSION_WITH_HOUSEHOLD if together else 0.5):
                     pension.paid_on, pension.channel, pension.route = (
                         medical.paid_on,
@@ -175,9 +191,7 @@ class Payments:
     # -- rows
 
     def _office(self, village: Village) -> str:
-        return self.spec.tax_office.format(
-            city=self.spec.city, county=self.spec.name, township=village.township.name.removesuffix("街道")
-        )
+        return self._offices[village.township.code]
 
     def _tax_rows(self, owed: list[Due]) -> Iterator[list[str]]:
         highest = max((due.amount for due in owed if due.insurance == MEDICAL), default=Decimal(0))

@@ -8,7 +8,7 @@ in the rest, so that a county whose plan is not written yet can be made as well.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -58,9 +58,14 @@ def plan_for(county: str) -> str:
         if shape["county"] == county[:6]:
             return str(plan)
     for path in sorted(_fixture("plans").glob("*.yaml")):
-        if str(_plan_document(path.stem).get("county", ""))[:6] == county[:6]:
+        if str(_head(_plan_document(path.stem)).get("county", ""))[:6] == county[:6]:
             return path.stem
     raise UnknownCountyError(f"{county} 没有方案，请用 --plan 指定")
+
+
+def _head(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    head = document.get("plan")
+    return head if isinstance(head, Mapping) else {}
 
 
 def _bare(name: str) -> str:
@@ -72,55 +77,54 @@ def _bare(name: str) -> str:
     return name
 
 
-def _target_rows(node: Any) -> Iterator[Mapping[str, Any]]:
-    """Every mapping below `targets` that names a township and a medical or pension headcount."""
-    if isinstance(node, Mapping):
-        if "township" in node and ("medical" in node or "pension" in node):
-            yield node
-            return
-        for value in node.values():
-            yield from _target_rows(value)
-    elif isinstance(node, Sequence) and not isinstance(node, str):
-        for value in node:
-            yield from _target_rows(value)
-
-
-def _headcount(value: Any) -> int:
-    if isinstance(value, Mapping):
-        value = value.get("headcount", value.get("heads", 0))
-    return int(value or 0)
-
-
 def _headcounts(document: Mapping[str, Any], shape: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    rows = {
-        _bare(str(row["township"])): (_headcount(row.get("medical")), _headcount(row.get("pension")))
-        for row in _target_rows(document.get("targets"))
+    """(medical, pension) heads per township by code or bare name: the plan's table, else the shape's."""
+    rows = (document.get("targets") or {}).get("rows") or ()
+    table = {
+        _key(str(row["township"])): (int(row.get("medical") or 0), int(row.get("pension") or 0))
+        for row in rows
     }
-    return rows or {_bare(name): (int(m), int(p)) for name, (m, p) in shape["headcounts"].items()}
+    return table or {_key(name): (int(m), int(p)) for name, (m, p) in shape["headcounts"].items()}
+
+
+def _key(township: str) -> str:
+    return township[:9] if township.isdigit() else _bare(township)
 
 
 def _townships(
     divisions: Mapping[str, Any], heads: Mapping[str, tuple[int, int]], pension_share: float
 ) -> tuple[TownshipSpec, ...]:
     specs = []
+    found = set()
     for row in divisions["townships"]:
-        medical, pension = (
-            heads.get(_bare(row["name"]), (0, 0)) if heads else (10_000, int(10_000 * pension_share))
-        )
-        if not medical:
-            continue
-        villages = tuple(
-            VillageSpec(v["code"], v["name"], normalise_division(v["name"])) for v in row["villages"]
-        )
-        specs.append(TownshipSpec(row["code"], row["name"], medical, pension, villages))
-    missing = set(heads) - {_bare(t.name) for t in specs}
-    if missing:
+        keys = {row["code"], _bare(row["name"])} & heads.keys()
+        found |= keys
+        medical, pension = heads[keys.pop()] if keys else (0, 0)
+        if not heads:
+            medical, pension = 10_000, int(10_000 * pension_share)
+        if medical:
+            villages = tuple(
+                VillageSpec(village["code"], village["name"], normalise_division(village["name"]))
+                for village in row["villages"]
+            )
+            specs.append(TownshipSpec(row["code"], row["name"], medical, pension, villages))
+    if missing := heads.keys() - found:
         raise UnknownCountyError(f"方案里的镇街在区划中找不到：{'、'.join(sorted(missing))}")
     return tuple(specs)
 
 
 def _as_date(value: Any) -> date:
     return value if isinstance(value, date) else date.fromisoformat(str(value))
+
+
+def _shape_of(plan: str, code: str) -> dict[str, Any]:
+    """The plan's own shape; for a plan without one that of the county's other plan, less its dates."""
+    plans: dict[str, dict[str, Any]] = data.load("shapes")["plans"]
+    if plan in plans:
+        return plans[plan]
+    other = next((shape for shape in plans.values() if shape["county"] == code), {})
+    dated = {"coverage_year", "opens_on", "closes_on", "as_of", "this_year_personal", "last_year_personal"}
+    return {key: value for key, value in other.items() if key not in dated}
 
 
 def load_spec(county: str, plan: str | None = None, as_of: date | None = None) -> CountySpec:
@@ -133,19 +137,15 @@ def load_spec(county: str, plan: str | None = None, as_of: date | None = None) -
     code = str(divisions["code"])[:6]
     plan = plan or plan_for(code)
     document = _plan_document(plan)
-    known = plan in data.load("shapes")["plans"]
-    if not known and not document:
+    head = _head(document)
+    shapes = data.load("shapes")
+    if plan not in shapes["plans"] and not head:
         raise UnknownCountyError(f"不认识的方案 {plan}")
-    shape: dict[str, Any] = {**data.load("shapes")["defaults"], **data.load("shapes")["plans"].get(plan, {})}
-    owner = str(document.get("county") or shape.get("county") or code)[:6]
-    if owner.isdigit() and owner != code:
+    shape = {**shapes["defaults"], **_shape_of(plan, code)}
+    owner = str(head.get("county") or shape.get("county") or code)[:6]
+    if owner != code:
         raise UnknownCountyError(f"方案 {plan} 属于 {owner}，不属于 {code}")
-    if not known and plan_for(code) in data.load("shapes")["plans"]:
-        inherited = dict(data.load("shapes")["plans"][plan_for(code)])
-        for key in ("coverage_year", "opens_on", "closes_on", "as_of"):
-            inherited.pop(key, None)
-        shape = {**shape, **inherited}
-    year = int(shape.get("coverage_year") or document.get("coverage_year") or plan.rsplit("-", 1)[-1])
+    year = int(head.get("coverage_year") or shape.get("coverage_year") or plan[-4:])
     opens_on = _as_date(shape.get("opens_on") or date(year - 1, 10, 16))
     closes_on = _as_date(shape.get("closes_on") or date(year - 1, 12, 31))
     day = as_of or _as_date(shape.get("as_of") or date(year - 1, 11, 30))
@@ -153,7 +153,7 @@ def load_spec(county: str, plan: str | None = None, as_of: date | None = None) -
         raise UnknownCountyError(f"--as-of 早于集中征缴开始日 {opens_on.isoformat()}")
     heads = _headcounts(document, shape)
     townships = _townships(divisions, heads, float(shape["pension_share"]))
-    insurances = tuple(shape["insurances"])
+    insurances = tuple(head.get("insurances") or shape["insurances"])
     if "pension" not in insurances:
         townships = tuple(replace(township, pension=0) for township in townships)
     return CountySpec(
