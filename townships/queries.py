@@ -19,3 +19,8 @@ def find_township(county: County, code: str) -> Township | None:
 def find_unit(county: County, code: str) -> CollectingUnit | None:
     """A collecting unit of the county by its code (a village's code finds its unit)."""
     return CollectingUnit.objects.filter(township__county=county, code=code).first()
+
+
+def all_places() -> Places:
+    """Every township of every county: for proofs over the whole database."""
+    return Places(townships=frozenset(Township.objects.values_list("pk", flat=True)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 VIEW: Final = "view"
 CHANGE: Final = "change"
@@ -95,3 +95,53 @@ def permits(role: str, label: str, action: str = VIEW) -> bool:
     """Whether a role may view or change rows of a model (``app.model``, lower case)."""
     granted = PERMISSIONS.get(role, {}).get(label)
     return granted == CHANGE or (granted == VIEW and action == VIEW)
+
+
+_REGISTER_ROLES: Final = frozenset({"tax_bureau", "medical_bureau", "hr_bureau", "township_clerk", "auditor"})
+# What people do outside the lists: pages, API and jobs.
+ACTS: Final[dict[str, frozenset[str]]] = {
+    "collect": frozenset({"village_agent", "township_clerk", "tax_bureau"}),
+    "read_residents": _REGISTER_ROLES | {"village_agent"},
+    "import": frozenset(
+        {"admin", "tax_bureau", "medical_bureau", "hr_bureau", "department", "township_clerk"}
+    ),
+    "make_rosters": frozenset({"tax_bureau", "medical_bureau", "hr_bureau", "township_clerk"}),
+    "read_rosters": _REGISTER_ROLES,
+    "read_full_numbers": frozenset({"tax_bureau", "medical_bureau", "hr_bureau"}),
+    "post": frozenset({"township_clerk"}),
+}
+
+
+def may(role: str, act: str) -> bool:
+    """Whether a role does an act at all; where, is its scope."""
+    return role in ACTS[act]
+
+
+# Acts beyond looking and correcting, by role. How far each reaches is the role's scope.
+ACTS: Final[dict[str, frozenset[str]]] = {
+    "collect": frozenset({"village_agent", "township_clerk", "tax_bureau"}),
+    "assess": frozenset({"township_clerk", "tax_bureau", "medical_bureau", "hr_bureau"}),
+    "reveal": frozenset({"township_clerk", "tax_bureau", "medical_bureau", "hr_bureau", "auditor"}),
+    "import": frozenset(
+        {"admin", "tax_bureau", "medical_bureau", "hr_bureau", "department", "township_clerk"}
+    ),
+    "generate_rosters": frozenset({"township_clerk", "tax_bureau", "medical_bureau", "hr_bureau"}),
+    "post": frozenset({"township_clerk"}),
+    "progress": frozenset(
+        {
+            "county_leader", "admin", "tax_bureau", "medical_bureau", "hr_bureau", "finance_bureau", "township_clerk",
+            "village_agent", "auditor",
+        }
+    ),
+}  # fmt: skip
+
+
+class HasRole(Protocol):
+    """Anybody with a role."""
+
+    role: str
+
+
+def may(user: HasRole, act: str) -> bool:
+    """Whether the post of ``user`` includes an act of ``ACTS``."""
+    return user.role in ACTS[act]

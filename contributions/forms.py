@@ -1,0 +1,130 @@
+"""What a payment's body must look like, and what comes back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
+
+from contributions.models import Means, Route
+from contributions.services.payments import LineOrder, PaymentOrder
+
+
+class LineSerializer(serializers.Serializer[Any]):
+    """One quoted part."""
+
+    registration = serializers.IntegerField()
+    charge = serializers.IntegerField()
+    version = serializers.IntegerField(min_value=1)
+    tier = serializers.DecimalField(max_digits=12, decimal_places=2, required=False, allow_null=True)
+    amount = serializers.DecimalField(max_digits=12, decimal_places=2, min_value=Decimal("0.00"))
+
+
+class PaymentSerializer(serializers.Serializer[Any]):
+    """One handing over of money."""
+
+    client_uuid = serializers.UUIDField()
+    device = serializers.UUIDField(required=False, allow_null=True)
+    handed_over_at = serializers.DateTimeField()
+    household = serializers.IntegerField(required=False, allow_null=True)
+    payer_name = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
+    paid_for_others = serializers.BooleanField(required=False, default=False)
+    route = serializers.ChoiceField(choices=Route.choices)
+    means = serializers.ChoiceField(choices=Means.choices)
+    received = serializers.DecimalField(max_digits=12, decimal_places=2, min_value=Decimal("0.00"))
+    sequence = serializers.IntegerField(required=False, allow_null=True)
+    lines = LineSerializer(many=True, allow_empty=False)
+
+    def order(self) -> PaymentOrder:
+        """The validated body as the service takes it."""
+        data = dict(self.validated_data)
+        lines = tuple(LineOrder(**line) for line in data.pop("lines"))
+        return PaymentOrder(lines=lines, **data)
+
+
+class ReverseSerializer(serializers.Serializer[Any]):
+    """Why a payment is taken back."""
+
+    client_uuid = serializers.UUIDField()
+    reason = serializers.CharField(max_length=200)
+
+
+class AnsweredLineSerializer(serializers.Serializer[Any]):
+    """A stored part."""
+
+    registration = serializers.IntegerField()
+    charge = serializers.IntegerField()
+    version = serializers.IntegerField()
+    insurance = serializers.CharField()
+    amount = serializers.CharField()
+
+
+class AnsweredCaseSerializer(serializers.Serializer[Any]):
+    """Something to settle about the payment."""
+
+    case = serializers.IntegerField()
+    kind = serializers.CharField()
+    amount = serializers.CharField()
+    message = serializers.CharField()
+
+
+class PaymentAnswerSerializer(serializers.Serializer[Any]):
+    """The first answer, the same on every replay."""
+
+    payment = serializers.IntegerField()
+    state = serializers.CharField()
+    slip_number = serializers.CharField()
+    received = serializers.CharField()
+    excess = serializers.CharField()
+    lines = AnsweredLineSerializer(many=True)
+    cases = AnsweredCaseSerializer(many=True)
+
+
+def _quotes() -> serializers.Serializer[Any]:
+    """What is due at a tier, by a route, between two days (``from`` is a keyword, hence the mapping)."""
+    return inline_serializer(
+        name="Quote",
+        fields={
+            "tier": serializers.CharField(allow_null=True),
+            "route": serializers.CharField(allow_null=True),
+            "from": serializers.DateField(allow_null=True),
+            "to": serializers.DateField(allow_null=True),
+            "personal_amount": serializers.CharField(),
+        },
+        many=True,
+    )
+
+
+class ChargeSerializer(serializers.Serializer[Any]):
+    """What a resident owes for one insurance, and why."""
+
+    registration = serializers.IntegerField()
+    charge = serializers.IntegerField()
+    version = serializers.IntegerField()
+    insurance = serializers.CharField()
+    decision = serializers.CharField()
+    why = serializers.CharField()
+    due = serializers.CharField()
+    paid = serializers.CharField()
+    quotes = _quotes()
+
+
+class FoundResidentSerializer(serializers.Serializer[Any]):
+    """A resident as the agent's list shows him; the number is masked."""
+
+    resident = serializers.IntegerField()
+    name = serializers.CharField()
+    number_masked = serializers.CharField()
+    household = serializers.IntegerField(allow_null=True)
+    house_number = serializers.CharField()
+    head = serializers.CharField()
+    charges = ChargeSerializer(many=True)
+
+
+class ResidentPageSerializer(serializers.Serializer[Any]):
+    """A page of residents; ``next`` is the cursor of the following one, null at the end."""
+
+    next = serializers.CharField(allow_null=True)
+    results = FoundResidentSerializer(many=True)

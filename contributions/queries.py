@@ -1,0 +1,197 @@
+"""Reads across models: the facts of real people, and what was paid."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Case, IntegerField, Q, Sum, When
+from django.utils.translation import gettext as _
+
+from contributions.models import Charge, PaymentLine
+from enrollment.models import Resident, Window
+from enrollment.queries import search_condition
+from foundation.encryption import get_keyring
+from foundation.masking import Audience, mask_number
+from townships.models import CollectingUnit, User
+
+# The columns are those of subsidies.rules.facts.FACT_COLUMNS, one row per resident; the evaluator reads nothing else.
+_FACTS = """
+SELECT r.id AS subject, r.birth_date, nullif(r.sex, '') AS sex, r.registration_area AS household_registration,
+  r.residence_permit, r.in_school, nullif(r.school, '') AS school, r.employee_pension, r.employee_medical,
+  m.categories, m.disability_grade,
+  fr.kind AS family_kind, fr.lawful_birth AS family_lawful_birth, fr.wife_birth_date AS family_wife_birth_date,
+  NULL::int AS household_members, NULL::int AS household_enrolled, NULL::int AS household_employee_medical,
+  g.missed_years::int AS missed_years, g.repaired_years::int AS repaired_years, g.is_new AS first_enrolment,
+  r.death_date, nullif(r.other_enrolment, '') AS other_enrolment,
+  {tier} AS tier, %(on)s::date AS payment_date, %(route)s::text AS route
+FROM enrollment_resident r
+LEFT JOIN enrollment_registration g
+  ON g.resident_id = r.id AND g.insurance = %(insurance)s AND g.coverage_year = %(year)s
+LEFT JOIN (
+  SELECT s.resident_id, array_agg(c.code ORDER BY c.code)::text[] AS categories, max(s.grade)::int AS any_grade,
+    min(s.grade)::int AS disability_grade
+  FROM enrollment_membership s JOIN enrollment_category c ON c.id = s.category_id
+  WHERE s.valid_from <= %(on)s AND (s.valid_to IS NULL OR s.valid_to >= %(on)s) {members}
+  GROUP BY s.resident_id
+) m ON m.resident_id = r.id
+LEFT JOIN LATERAL (
+  SELECT kind, lawful_birth, wife_birth_date FROM enrollment_familyrecord f WHERE f.resident_id = r.id
+  ORDER BY f.id LIMIT 1
+) fr ON true
+WHERE r.merged_into_id IS NULL {where}
+"""
+
+
+def facts_sql(*, where: str = "", members: str = "", own_tier: bool = True) -> str:
+    """SQL of the facts of real people; parameters ``on``, ``route``, ``insurance``, ``year`` (and ``tier``).
+
+    ``where`` narrows residents (alias r), ``members`` their memberships (alias s). ``own_tier`` reads the tier of the
+    registration, else the parameter ``tier`` (a quote for another tier).
+    """
+    tier = "g.tier" if own_tier else "%(tier)s::numeric"
+    return _FACTS.format(tier=tier, where=where, members=members)
+
+
+def facts_parameters(*, insurance: str, year: int, on: date, route: str = "village") -> dict[str, Any]:
+    """Parameters of ``facts_sql``."""
+    return {"insurance": insurance, "year": year, "on": on, "route": route}
+
+
+def net_paid_sql() -> str:
+    """Relation (registration_id, paid, paid_on, last_payment_id, channel) of lines net of reversals, paid > 0."""
+    return """
+SELECT l.registration_id, sum(l.amount) AS paid, max(p.paid_on) AS paid_on, max(p.id) AS last_payment_id
+FROM contributions_paymentline l JOIN contributions_payment p ON p.id = l.payment_id
+GROUP BY l.registration_id HAVING sum(l.amount) > 0"""
+
+
+PAGE = 100
+_ORDER = ("household__walk", "household_id", "is_not_head", "pk")
+
+
+def unit_residents(user: User, unit: CollectingUnit, *, search: str = "", cursor: str = "") -> dict[str, Any]:
+    """A page of a unit's residents in walking order, head first, with what each owes and has paid.
+
+    A fixed number of queries whatever the size of the unit. ``cursor`` is the ``next`` of the page before; an
+    unreadable one starts again. Body as CONTRACT's ``GET /villages/{code}/residents``.
+    """
+    county_code = unit.township.county.code
+    people = (
+        Resident.objects.visible_to(user)
+        .filter(unit=unit, merged_into=None)
+        .annotate(is_not_head=Case(When(is_head=True, then=0), default=1, output_field=IntegerField()))
+        .select_related("household")
+    )
+    if search.strip():
+        people = people.filter(search_condition(search, county_code))
+    after = _after(cursor)
+    if after is not None:
+        people = people.filter(after)
+    page = list(people.order_by(*_ORDER)[: PAGE + 1])
+    following = _cursor(page[PAGE - 1]) if len(page) > PAGE else None
+    page = page[:PAGE]
+    charges = _charges_of(page)
+    keys = get_keyring()
+    return {
+        "next": following,
+        "results": [
+            {
+                "resident": r.pk,
+                "name": r.name,
+                "number_masked": mask_number(keys.decrypt(r.number_encrypted), Audience.TABLET)
+                if r.number_encrypted
+                else "",
+                "household": r.household_id,
+                "house_number": r.household.house_number if r.household else "",
+                "head": r.household.head_name if r.household else "",
+                "charges": charges.get(r.pk, []),
+            }
+            for r in page
+        ],
+    }
+
+
+def _after(cursor: str) -> Q | None:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor.encode())) if cursor else None
+    except ValueError:
+        return None
+    if (
+        not isinstance(values, list)
+        or len(values) != len(_ORDER)
+        or not all(isinstance(v, int) for v in values)
+    ):
+        return None
+    condition = Q()
+    for i, value in enumerate(values):
+        same = Q(**dict(zip(_ORDER[:i], values[:i], strict=True)))
+        condition |= same & Q(**{f"{_ORDER[i]}__gt": value})
+    return condition
+
+
+def _cursor(last: Any) -> str:
+    values = [last.household.walk if last.household else 0, last.household_id or 0, last.is_not_head, last.pk]
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+
+
+def _charges_of(people: Sequence[Any]) -> dict[int, list[dict[str, Any]]]:
+    ids = [r.pk for r in people]
+    charges = Charge.objects.filter(resident_id__in=ids, current=True).order_by("resident_id", "insurance")
+    paid = paid_by_registration([c.registration_id for c in charges])
+    windows: dict[tuple[int, str], tuple[date, date | None]] = {
+        (w.plan_id, w.insurance): (w.opens_on, w.closes_on)
+        for w in Window.objects.filter(plan_id__in={c.plan_id for c in charges}, kind="on_time")
+    }
+    found: dict[int, list[dict[str, Any]]] = {}
+    for charge in charges:
+        opens, closes = windows.get((charge.plan_id, charge.insurance), (None, None))
+        found.setdefault(charge.resident_id, []).append(
+            {
+                "registration": charge.registration_id,
+                "charge": charge.pk,
+                "version": charge.version,
+                "insurance": charge.insurance,
+                "decision": charge.decision,
+                "why": short_reason(charge),
+                "due": f"{charge.personal_amount:.2f}",
+                "paid": f"{paid.get(charge.registration_id, 0):.2f}",
+                "quotes": [
+                    {
+                        "tier": f"{charge.tier:.2f}" if charge.tier is not None else None,
+                        "route": "village",
+                        "from": opens,
+                        "to": closes,
+                        "personal_amount": f"{charge.personal_amount:.2f}",
+                    }
+                ],
+            }
+        )
+    return found
+
+
+def paid_by_registration(ids: Sequence[int]) -> dict[int, Decimal]:
+    """Yuan paid per registration, net of reversals; absent means nothing."""
+    rows = (
+        PaymentLine.objects.filter(registration_id__in=ids)
+        .values("registration_id")
+        .annotate(n=Sum("amount"))
+    )
+    return {row["registration_id"]: row["n"] for row in rows}
+
+
+def short_reason(charge: Charge) -> str:
+    """One line for the agent why it is this amount: age and who pays, never the name of a category."""
+    if charge.personal_amount == 0 and charge.government_paid_amount:
+        return _("政府代缴 %(amount)s 元") % {"amount": f"{charge.government_paid_amount:.0f}"}
+    if charge.government_paid_amount:
+        return _("%(age)s 岁，财政承担 %(amount)s 元") % {
+            "age": charge.age, "amount": f"{charge.government_paid_amount:.0f}",
+        }  # fmt: skip
+    if charge.tier is not None:
+        return _("%(tier)s 元档") % {"tier": f"{charge.tier:.0f}"}
+    return _("按标准缴费")

@@ -1,0 +1,250 @@
+"""Bring assessments and charges up to date, set-based.
+
+Steps for each insurance, in one transaction under the given places:
+1. The evaluator answers for every resident of the places, registered or not, into a temporary table.
+2. Assessments that are new or differ are written; equal ones are left alone.
+3. Registered people the plan prices get a charge. A charge that differs in amount, tier or cover is superseded by a
+   new version; one that no longer stands loses ``current``. What is paid stays as it was determined (reading X27).
+4. Payers of the government-paid part get their shares.
+5. The figures are asked to be counted anew.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, transaction
+
+from contributions.models import Decision, FigureRebuild
+from contributions.queries import facts_parameters, facts_sql, net_paid_sql
+from enrollment.models import CollectionPlan
+from foundation.audit.services import record
+from foundation.clock.services import business_date
+from subsidies.queries import rule_book
+from subsidies.rules.evaluator import evaluation_sql
+
+ANSWERS = "answers_of_assess"
+
+# The columns an assessment and a charge take from an answer, in one place.
+COPIED = (
+    "decision", "reason", "timing", "personal_amount", "government_paid_amount", "fiscal_subsidy_amount",
+    "pension_government_subsidy", "family_planning_subsidy", "total_amount", "standard_code", "waiver_code",
+    "subsidy_code", "family_code", "decision_code", "benefit_start", "benefit_end", "warnings",
+)  # fmt: skip
+AMOUNTS = {
+    "personal_amount", "government_paid_amount", "fiscal_subsidy_amount", "pension_government_subsidy",
+    "family_planning_subsidy", "total_amount",
+}  # fmt: skip
+NULLABLE = {"benefit_start", "benefit_end"}
+# What makes another charge of it; a new date of pricing alone does not.
+CHARGED = (
+    "decision", "timing", "personal_amount", "government_paid_amount", "fiscal_subsidy_amount",
+    "pension_government_subsidy", "family_planning_subsidy", "total_amount", "waiver_code", "benefit_start",
+    "benefit_end",
+)  # fmt: skip
+
+
+@dataclass
+class AssessResult:
+    """Counts and sums of one run, over both insurances; money in yuan."""
+
+    assessed: int = 0
+    charges: int = 0
+    changed: int = 0
+    kept_as_paid: int = 0
+    decisions: dict[str, int] = field(default_factory=dict)
+    personal: Decimal = Decimal("0.00")
+    shares: dict[str, Decimal] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def assess(
+    *,
+    by: Any,
+    plan: CollectionPlan,
+    townships: list[int] | None = None,
+    unit: int | None = None,
+    residents: list[int] | None = None,
+    on: date | None = None,
+) -> AssessResult:
+    """Assess the running scope, narrowed to townships, a unit or residents; priced for ``on`` (default: today).
+
+    Raises subsidies' PlanError for a plan whose document does not compute. Running again changes nothing.
+    """
+    started = time.perf_counter()
+    day = on or business_date(plan.county.code)
+    result = AssessResult()
+    with transaction.atomic():
+        for insurance in plan.insurances:
+            _assess_insurance(plan, insurance, day, townships, unit, residents, result)
+        FigureRebuild.objects.create(plan=plan)
+        record(
+            by=by, action="assess", target_kind="plan", target=plan.code, county_code=plan.county.code,
+            detail={
+                "assessed": result.assessed, "charges": result.charges, "changed": result.changed,
+                "personal": result.personal, "on": day, "townships": townships, "unit": unit,
+            },
+        )  # fmt: skip
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def _narrow(
+    townships: list[int] | None, unit: int | None, residents: list[int] | None
+) -> tuple[str, dict[str, Any]]:
+    where, parameters = "AND r.county_id = %(county)s", {}
+    if townships is not None:
+        where += " AND r.township_id = ANY(%(townships)s)"
+        parameters["townships"] = townships
+    if unit is not None:
+        where += " AND r.unit_id = %(unit)s"
+        parameters["unit"] = unit
+    if residents is not None:
+        where += " AND r.id = ANY(%(residents)s)"
+        parameters["residents"] = residents
+    return where, parameters
+
+
+def _value(column: str) -> str:
+    if column in AMOUNTS:
+        return f"coalesce(a.{column}, 0)"
+    return f"a.{column}" if column in NULLABLE else f"coalesce(a.{column}, {_empty(column)})"
+
+
+def _empty(column: str) -> str:
+    return "'{}'::text[]" if column == "warnings" else "''"
+
+
+def _assess_insurance(
+    plan: CollectionPlan,
+    insurance: str,
+    day: date,
+    townships: list[int] | None,
+    unit: int | None,
+    residents: list[int] | None,
+    result: AssessResult,
+) -> None:
+    where, parameters = _narrow(townships, unit, residents)
+    parameters |= facts_parameters(insurance=insurance, year=plan.coverage_year, on=day)
+    parameters |= {"county": plan.county_id, "plan": plan.pk, "age_day": date(plan.coverage_year - 1, 12, 31)}
+    answers = evaluation_sql(rule_book(plan), insurance, facts="facts")
+    members = "AND s.resident_id = ANY(%(residents)s)" if residents is not None else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {ANSWERS}")
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE {ANSWERS} ON COMMIT DROP AS"
+            f" WITH facts AS ({facts_sql(where=where, members=members)})"
+            f" SELECT a.*, r.township_id, r.unit_id, r.household_id,"
+            f" extract(year FROM age(%(age_day)s::date, r.birth_date))::smallint AS age"
+            f" FROM ({answers}) a JOIN enrollment_resident r ON r.id = a.subject",
+            parameters,
+        )
+        cursor.execute(f"ANALYZE {ANSWERS}")
+        _write_assessments(cursor, parameters, result)
+        _write_charges(cursor, parameters, day, result)
+        _count(cursor, parameters, result)
+
+
+def _write_assessments(cursor: Any, parameters: dict[str, Any], result: AssessResult) -> None:
+    differ = " OR ".join(f"s.{c} IS DISTINCT FROM {_value(c)}" for c in COPIED)
+    sets = ", ".join(f"{c} = {_value(c)}" for c in COPIED)
+    cursor.execute(
+        f"UPDATE contributions_assessment s SET plan_id = %(plan)s, township_id = a.township_id, unit_id = a.unit_id,"
+        f" age = a.age, priced_on = %(on)s, {sets}"
+        f" FROM {ANSWERS} a WHERE s.resident_id = a.subject AND s.insurance = %(insurance)s"
+        f" AND s.coverage_year = %(year)s"
+        f" AND (s.plan_id <> %(plan)s OR s.unit_id <> a.unit_id OR s.age IS DISTINCT FROM a.age OR {differ})",
+        parameters,
+    )
+    result.changed += cursor.rowcount
+    columns = ", ".join(COPIED)
+    values = ", ".join(_value(c) for c in COPIED)
+    cursor.execute(
+        f"INSERT INTO contributions_assessment (resident_id, plan_id, insurance, coverage_year, township_id, unit_id,"
+        f" age, priced_on, {columns})"
+        f" SELECT a.subject, %(plan)s, %(insurance)s, %(year)s, a.township_id, a.unit_id, a.age, %(on)s, {values}"
+        f" FROM {ANSWERS} a LEFT JOIN contributions_assessment s ON s.resident_id = a.subject"
+        f" AND s.insurance = %(insurance)s AND s.coverage_year = %(year)s WHERE s.id IS NULL",
+        parameters,
+    )
+    result.changed += cursor.rowcount
+
+
+def _write_charges(cursor: Any, parameters: dict[str, Any], day: date, result: AssessResult) -> None:
+    differ = " OR ".join(f"c.{column} IS DISTINCT FROM {_value(column)}" for column in CHARGED)
+    chargeable = f"a.decision IN ('{Decision.ACCEPT}', '{Decision.HOLD}') AND a.personal_amount IS NOT NULL"
+    cursor.execute("DROP TABLE IF EXISTS charges_to_write")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE charges_to_write ON COMMIT DROP AS"
+        f" SELECT g.id AS registration_id, g.township_id AS at_township, g.unit_id AS at_unit, g.tier,"
+        f" c.id AS replaced, coalesce(c.version, (SELECT max(o.version) FROM contributions_charge o"
+        f"   WHERE o.registration_id = g.id AND NOT o.current), 0) + 1 AS version,"
+        f" coalesce(p.paid, 0) AS paid, ({chargeable}) AS chargeable, a.*"
+        f" FROM {ANSWERS} a JOIN enrollment_registration g ON g.resident_id = a.subject"
+        f" AND g.insurance = %(insurance)s AND g.coverage_year = %(year)s AND g.plan_id = %(plan)s"
+        f" LEFT JOIN contributions_charge c ON c.registration_id = g.id AND c.current AND c.kind = 'ordinary'"
+        f" AND c.for_year = %(year)s LEFT JOIN ({net_paid_sql()}) p ON p.registration_id = g.id"
+        f" WHERE ({chargeable} AND (c.id IS NULL OR c.tier IS DISTINCT FROM g.tier OR {differ}))"
+        f" OR (NOT ({chargeable}) AND c.id IS NOT NULL)",
+        parameters,
+    )
+    cursor.execute("SELECT count(*) FROM charges_to_write WHERE paid > 0 AND replaced IS NOT NULL")
+    result.kept_as_paid += cursor.fetchone()[0]
+    cursor.execute("DELETE FROM charges_to_write WHERE paid > 0 AND replaced IS NOT NULL")
+    cursor.execute(
+        "UPDATE contributions_charge c SET current = false FROM charges_to_write w WHERE c.id = w.replaced"
+    )
+    columns = ", ".join(COPIED)
+    values = ", ".join(_value(c) for c in COPIED)
+    cursor.execute(
+        f"INSERT INTO contributions_charge (registration_id, resident_id, household_id, plan_id, insurance,"
+        f" coverage_year, for_year, kind, version, current, township_id, unit_id, tier, age, priced_on, {columns})"
+        f" SELECT a.registration_id, a.subject, a.household_id, %(plan)s, %(insurance)s, %(year)s, %(year)s, 'ordinary',"
+        f" a.version, true, a.at_township, a.at_unit, a.tier, a.age, %(on)s, {values}"
+        f" FROM charges_to_write a WHERE a.chargeable",
+        parameters,
+    )
+    result.charges += cursor.rowcount
+    for number in (1, 2):
+        cursor.execute(
+            f"INSERT INTO contributions_chargeshare (charge_id, payer, amount, rule, township_id, unit_id)"
+            f" SELECT c.id, a.payer_{number}, a.amount_{number}, a.waiver_code, a.at_township, a.at_unit"
+            f" FROM charges_to_write a JOIN contributions_charge c ON c.registration_id = a.registration_id"
+            f" AND c.current AND c.kind = 'ordinary' AND c.for_year = %(year)s"
+            f" WHERE a.chargeable AND a.payer_{number} IS NOT NULL AND a.amount_{number} > 0",
+            parameters,
+        )
+    cursor.execute("DROP TABLE charges_to_write")
+
+
+def _count(cursor: Any, parameters: dict[str, Any], result: AssessResult) -> None:
+    cursor.execute(f"SELECT decision, count(*) FROM {ANSWERS} GROUP BY decision")
+    for decision, count in cursor.fetchall():
+        result.assessed += count
+        result.decisions[decision] = result.decisions.get(decision, 0) + count
+    mine = (
+        "c.current AND c.plan_id = %(plan)s AND c.insurance = %(insurance)s AND EXISTS"
+        f" (SELECT 1 FROM {ANSWERS} a WHERE a.subject = c.resident_id)"
+    )
+    cursor.execute(
+        "SELECT coalesce(sum(personal_amount), 0), coalesce(sum(fiscal_subsidy_amount), 0),"
+        " coalesce(sum(pension_government_subsidy), 0), coalesce(sum(family_planning_subsidy), 0)"
+        f" FROM contributions_charge c WHERE {mine}",
+        parameters,
+    )
+    personal, *others = cursor.fetchone()
+    result.personal += personal
+    cursor.execute(
+        "SELECT s.payer, sum(s.amount) FROM contributions_chargeshare s"
+        f" JOIN contributions_charge c ON c.id = s.charge_id WHERE {mine} GROUP BY s.payer ORDER BY s.payer",
+        parameters,
+    )
+    named = [("personal", personal), *cursor.fetchall()]
+    named += zip(("fiscal_subsidy", "pension_subsidy", "family_planning_subsidy"), others, strict=True)
+    for payer, amount in named:
+        if amount:
+            result.shares[payer] = result.shares.get(payer, Decimal("0.00")) + amount

@@ -1,0 +1,72 @@
+"""Prove the money: every sum that must agree, and the residual that must be 0.00."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+
+# Each query counts rows that break a rule; the rule is the name.
+CHECKS = {
+    "received_is_lines_and_excess": """
+        SELECT count(*) FROM contributions_payment p
+        LEFT JOIN (SELECT payment_id, sum(amount) AS total FROM contributions_paymentline GROUP BY 1) l
+          ON l.payment_id = p.id
+        WHERE p.received <> coalesce(l.total, 0) + p.excess OR p.allocated <> coalesce(l.total, 0)""",
+    "reversals_mirror_their_payment": """
+        SELECT count(*) FROM contributions_payment r JOIN contributions_payment p ON p.id = r.reverses_id
+        WHERE r.received <> -p.received OR r.allocated <> -p.allocated OR r.excess <> -p.excess""",
+    "charge_parts_add_up": """
+        SELECT count(*) FROM contributions_charge
+        WHERE total_amount <> personal_amount + government_paid_amount + fiscal_subsidy_amount""",
+    "shares_are_the_government_paid_part": """
+        SELECT count(*) FROM contributions_charge c
+        LEFT JOIN (SELECT charge_id, sum(amount) AS total FROM contributions_chargeshare GROUP BY 1) s
+          ON s.charge_id = c.id
+        WHERE c.government_paid_amount <> coalesce(s.total, 0)""",
+    "one_current_charge": """
+        SELECT count(*) FROM (SELECT 1 FROM contributions_charge WHERE current
+        GROUP BY registration_id, kind, for_year HAVING count(*) > 1) d""",
+    "nobody_below_zero": """
+        SELECT count(*) FROM (SELECT 1 FROM contributions_paymentline
+        GROUP BY registration_id HAVING sum(amount) < 0) d""",
+    "excess_has_a_case": """
+        SELECT count(*) FROM contributions_payment p
+        WHERE p.excess > 0 AND NOT EXISTS (SELECT 1 FROM contributions_paymentcase c WHERE c.payment_id = p.id)""",
+    "confirmed_amounts_agree": """
+        SELECT count(*) FROM contributions_taxentry t JOIN contributions_paymentline l ON l.id = t.payment_line_id
+        WHERE t.amount <> l.amount AND NOT EXISTS (
+          SELECT 1 FROM contributions_paymentcase c WHERE c.payment_id = l.payment_id)""",
+}
+
+
+@dataclass(frozen=True)
+class LedgerProof:
+    """Residual in yuan and, by check, how many rows break it."""
+
+    residual: Decimal
+    broken: dict[str, int]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the ledger adds up."""
+        return self.residual == 0 and not any(self.broken.values())
+
+
+def verify_ledger() -> LedgerProof:
+    """Check everything the running scope can see (a command opens whole counties)."""
+    broken = {}
+    with connection.cursor() as cursor:
+        for name, query in CHECKS.items():
+            cursor.execute(query)
+            row = cursor.fetchone()
+            assert row is not None
+            broken[name] = int(row[0])
+        cursor.execute(
+            "SELECT coalesce((SELECT sum(received - excess) FROM contributions_payment), 0)"
+            " - coalesce((SELECT sum(amount) FROM contributions_paymentline), 0)"
+        )
+        row = cursor.fetchone()
+    assert row is not None
+    return LedgerProof(Decimal(row[0]).quantize(Decimal("0.01")), broken)

@@ -1,0 +1,57 @@
+"""What a registration would owe on a date, by a route, at a tier: the evaluator asked for one person."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from contributions.queries import facts_parameters, facts_sql
+from enrollment.models import CollectionPlan, Registration, Window
+from foundation.http import Problem
+from subsidies.queries import rule_book
+from subsidies.rules.evaluator import evaluation_sql
+
+
+def price_periods(plan: CollectionPlan, insurance: str) -> list[tuple[date, date | None]]:
+    """First and last day of each payment period of the plan for an insurance."""
+    return list(
+        Window.objects.filter(plan=plan, insurance=insurance)
+        .order_by("pk")
+        .values_list("opens_on", "closes_on")
+    )
+
+
+def evaluate_resident(
+    *, plan: CollectionPlan, insurance: str, resident: int, on: date, route: str, tier: Decimal | None = None
+) -> dict[str, Any]:
+    """The evaluator's whole answer for one resident (columns of RESULT_COLUMNS). ``tier`` None reads his own."""
+    parameters = facts_parameters(insurance=insurance, year=plan.coverage_year, on=on, route=route)
+    parameters |= {"resident": resident, "tier": tier}
+    facts = facts_sql(
+        where="AND r.id = %(resident)s", members="AND s.resident_id = %(resident)s", own_tier=tier is None
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH facts AS ({facts}) {evaluation_sql(rule_book(plan), insurance, facts='facts')}", parameters
+        )
+        row = cursor.fetchone()
+        assert row is not None and cursor.description is not None
+        return dict(zip((c.name for c in cursor.description), row, strict=True))
+
+
+def quote_charge(
+    *, plan: CollectionPlan, registration: Registration, on: date, route: str, tier: Decimal | None
+) -> Decimal:
+    """Yuan the resident himself owes. Raises Problem 400 for a tier that is none of the plan's or not his to use."""
+    answer = evaluate_resident(
+        plan=plan, insurance=registration.insurance, resident=registration.resident_id, on=on, route=route,
+        tier=tier if registration.insurance == "pension" else None,
+    )  # fmt: skip
+    if answer["reason"] in {"unknown_tier", "tier_100_not_allowed"}:
+        raise Problem(400, answer["reason"], _("这个档次不在方案里，或者这位居民不能用，请重新选择档次。"))
+    amount: Decimal | None = answer["personal_amount"]
+    return amount if amount is not None else Decimal("0.00")

@@ -1,0 +1,83 @@
+"""Who am I, and the token to say so."""
+
+from __future__ import annotations
+
+from django.contrib.auth import authenticate
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.authtoken.models import Token
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from foundation.clock.services import business_date
+from foundation.http import Problem, ScopedAPIView
+from townships.models import CollectingUnit, Township, User
+
+_PLACE = {"code": serializers.CharField(), "name": serializers.CharField()}
+
+
+class MeView(ScopedAPIView):
+    """The signed-in person, role and places."""
+
+    @extend_schema(
+        responses=inline_serializer(
+            name="Me",
+            fields={
+                "username": serializers.CharField(),
+                "role": serializers.CharField(),
+                "county": inline_serializer(name="MyCounty", fields=dict(_PLACE)),
+                "townships": inline_serializer(name="MyTownship", fields=dict(_PLACE), many=True),
+                "units": inline_serializer(name="MyUnit", fields=dict(_PLACE), many=True),
+                "business_date": serializers.DateField(),
+            },
+        )
+    )
+    def get(self, request: Request) -> Response:
+        user = request.user
+        assert isinstance(user, User)
+        places = user.scope_places()
+        county = user.county
+        return Response(
+            {
+                "username": user.username,
+                "role": user.role,
+                "county": {"code": county.code, "name": county.name} if county else None,
+                "townships": list(
+                    Township.objects.filter(pk__in=places.townships)
+                    .order_by("position")
+                    .values("code", "name")
+                ),
+                "units": list(
+                    CollectingUnit.objects.filter(pk__in=places.units)
+                    .order_by("position")
+                    .values("code", "name")
+                ),
+                "business_date": business_date(user.county_code),
+            }
+        )
+
+
+class TokenView(ScopedAPIView):
+    """A token for a user name and password. Locked after repeated wrong passwords, like the sign-in page."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        request=inline_serializer(
+            name="TokenRequest",
+            fields={"username": serializers.CharField(), "password": serializers.CharField()},
+        ),
+        responses=inline_serializer(name="TokenAnswer", fields={"token": serializers.CharField()}),
+    )
+    def post(self, request: Request) -> Response:
+        username, password = str(request.data.get("username", "")), str(request.data.get("password", ""))
+        user = authenticate(request._request, username=username, password=password)
+        if user is None:
+            raise Problem(
+                400, "wrong_credentials", _("用户名或密码不对。连续输错会锁定，请联系本单位管理员。")
+            )
+        token, _created = Token.objects.get_or_create(user=user)
+        return Response({"token": token.key})
