@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -21,7 +21,9 @@ class FigureQuerySet(models.QuerySet[Any]):
 
 
 class UnitFigure(models.Model):
-    """Standing of a unit by insurance and age band. Definitions: SCREENS 口径, ``progress/queries.py``."""
+    """Standing of a unit by insurance and age band. Definitions: ``contributions/figures.py``."""
+
+    row_level_security: ClassVar[bool] = True
 
     plan = models.ForeignKey(CollectionPlan, on_delete=models.CASCADE, related_name="+", db_index=False)
     township_id = models.IntegerField()
@@ -47,9 +49,14 @@ class UnitFigure(models.Model):
         ]
         indexes = [models.Index(fields=["plan", "township_id"], name="unit_figure_township")]
 
+    def __str__(self) -> str:
+        return f"{self.unit_id} {self.insurance} {self.band}"
+
 
 class UnitDay(models.Model):
     """What a day added to a unit, by insurance."""
+
+    row_level_security: ClassVar[bool] = True
 
     plan = models.ForeignKey(CollectionPlan, on_delete=models.CASCADE, related_name="+", db_index=False)
     township_id = models.IntegerField()
@@ -69,3 +76,6 @@ class UnitDay(models.Model):
             models.UniqueConstraint(fields=["plan", "unit_id", "insurance", "day"], name="unit_day_once")
         ]
         indexes = [models.Index(fields=["plan", "day"], name="unit_day_day")]
+
+    def __str__(self) -> str:
+        return f"{self.unit_id} {self.insurance} {self.day}"

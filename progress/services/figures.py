@@ -1,0 +1,139 @@
+"""Recount figures from what the owning apps hold, and fold what they appended since.
+
+The rule that keeps figures exact while money comes in: a payment writes its lines and its delta in one
+transaction, so any one snapshot holds both or neither. Every statement here therefore takes deltas away and
+counts (or adds) in one go. ``rebuild`` deletes exactly the deltas its own count has seen; a payment committed
+meanwhile keeps its delta for the next fold. An advisory lock lets one folder work at a time. It is taken in a
+statement of its own before the one that counts, so that the count's snapshot is younger than the lock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from contributions.figures import COUNTED, parameters, query
+from contributions.models import FigureDelta, FigureRebuild
+from enrollment.models import CollectionPlan
+from foundation.scope.context import places_scope
+from foundation.scope.places import Places
+from progress.models import UnitDay, UnitFigure
+from townships.models import Township
+
+FOLD_LOCK = 0x4A5A_464F
+
+_MOVING = ("paid", "paid_amount", "confirmed", "confirmed_amount", "settled_amount")
+_STANDING = ("in_scope", "registered", "due", "due_amount", "exempt")
+# column → figure, and which of its two measures
+_SOURCES = {
+    "in_scope": ("in_scope", "heads"),
+    "registered": ("registered", "heads"),
+    "due": ("due", "heads"),
+    "due_amount": ("due", "amount"),
+    "exempt": ("exempt", "heads"),
+    "paid": ("paid", "heads"),
+    "paid_amount": ("paid", "amount"),
+    "confirmed": ("confirmed", "heads"),
+    "confirmed_amount": ("confirmed", "amount"),
+    "settled_amount": ("settled_amount", "amount"),
+}
+
+
+def _sums(columns: tuple[str, ...]) -> str:
+    parts = []
+    for column in columns:
+        figure, measure = _SOURCES[column]
+        parts.append(f"coalesce(sum({measure}) FILTER (WHERE figure = '{figure}'), 0)")
+    return ", ".join(parts)
+
+
+_REBUILD = f"""
+    WITH asked AS (DELETE FROM {FigureRebuild._meta.db_table} WHERE plan_id = %(plan)s),
+    seen AS (DELETE FROM {FigureDelta._meta.db_table} WHERE plan_id = %(plan)s),
+    counted AS MATERIALIZED ({query(*COUNTED)}),
+    days AS (
+        INSERT INTO {UnitDay._meta.db_table}
+            (plan_id, township_id, unit_id, insurance, day, {", ".join(_MOVING)})
+        SELECT %(plan)s, max(township_id), unit_id, insurance, day, {_sums(_MOVING)}
+        FROM counted WHERE day IS NOT NULL GROUP BY unit_id, insurance, day
+    ),
+    figures AS (
+        INSERT INTO {UnitFigure._meta.db_table}
+            (plan_id, township_id, unit_id, insurance, band, {", ".join(_STANDING + _MOVING)})
+        SELECT %(plan)s, max(township_id), unit_id, insurance, band, {_sums(_STANDING + _MOVING)}
+        FROM counted GROUP BY unit_id, insurance, band
+        RETURNING 1
+    )
+    SELECT count(*) FROM figures
+"""  # noqa: S608
+
+_ADDED = ", ".join(f"sum({name})" for name in _MOVING)
+_UPSERT = ", ".join(f"{name} = kept.{name} + EXCLUDED.{name}" for name in _MOVING)
+_FOLD = f"""
+    WITH taken AS (DELETE FROM {FigureDelta._meta.db_table} RETURNING *),
+    figures AS (
+        INSERT INTO {UnitFigure._meta.db_table} AS kept
+            (plan_id, township_id, unit_id, insurance, band, {", ".join(_STANDING + _MOVING)})
+        SELECT plan_id, max(township_id), unit_id, insurance, band,
+               {", ".join("0" for _ in _STANDING)}, {_ADDED}
+        FROM taken GROUP BY plan_id, unit_id, insurance, band
+        ON CONFLICT (plan_id, unit_id, insurance, band) DO UPDATE SET {_UPSERT}
+    ),
+    days AS (
+        INSERT INTO {UnitDay._meta.db_table} AS kept
+            (plan_id, township_id, unit_id, insurance, day, {", ".join(_MOVING)})
+        SELECT plan_id, max(township_id), unit_id, insurance, day, {_ADDED}
+        FROM taken GROUP BY plan_id, unit_id, insurance, day
+        ON CONFLICT (plan_id, unit_id, insurance, day) DO UPDATE SET {_UPSERT}
+    )
+    SELECT count(*) FROM taken
+"""  # noqa: S608
+
+
+def rebuild(plan: CollectionPlan) -> int:
+    """Count a plan's figures anew for the whole county; waits for a fold that is under way.
+
+    Returns the number of cells (unit × insurance × band) written. Requests that asked for it are settled.
+    """
+    with places_scope(_county(plan)):
+        _run("SELECT pg_advisory_xact_lock(%s)", [FOLD_LOCK])
+        return _rebuild(plan)
+
+
+def fold() -> int:
+    """Settle requests for a recount, then add the open deltas. Returns how many deltas it added.
+
+    Does nothing where another folder is at work: what is open waits for the next call.
+    """
+    asked = FigureRebuild.objects.values_list("plan_id", flat=True).distinct()
+    for plan in CollectionPlan.objects.filter(pk__in=asked).order_by("pk"):
+        with places_scope(_county(plan)):
+            if not _run("SELECT pg_try_advisory_xact_lock(%s)", [FOLD_LOCK]):
+                return 0
+            _rebuild(plan)
+    if not FigureDelta.objects.exists():
+        return 0
+    with places_scope(Places(frozenset(Township.objects.values_list("pk", flat=True)))):
+        if not _run("SELECT pg_try_advisory_xact_lock(%s)", [FOLD_LOCK]):
+            return 0
+        return int(_run(_FOLD))
+
+
+def _rebuild(plan: CollectionPlan) -> int:
+    # Readers see the old rows until this transaction commits.
+    UnitFigure.objects.filter(plan=plan).delete()
+    UnitDay.objects.filter(plan=plan).delete()
+    return int(_run(_REBUILD, parameters(plan)))
+
+
+def _county(plan: CollectionPlan) -> Places:
+    ids = Township.objects.filter(county_id=plan.county_id).values_list("pk", flat=True)
+    return Places(frozenset(ids))
+
+
+def _run(statement: str, values: Any = None) -> Any:
+    """The first value of the first row."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()[0][0]
