@@ -1,0 +1,27 @@
+"""Spreadsheets: any in, official ones out. See the modules for the rules; import from here."""
+
+from __future__ import annotations
+
+from foundation.sheets.errors import SheetError
+from foundation.sheets.guards import Limits
+from foundation.sheets.reading import Table, open_table
+from foundation.sheets.returning import write_errors
+from foundation.sheets.synonyms import ERROR_HEADER, SYNONYMS
+from foundation.sheets.values import parse_date, parse_datetime
+from foundation.sheets.writing import Column, Layout, Written, write_official
+
+__all__ = [
+    "ERROR_HEADER",
+    "SYNONYMS",
+    "Column",
+    "Layout",
+    "Limits",
+    "SheetError",
+    "Table",
+    "Written",
+    "open_table",
+    "parse_date",
+    "parse_datetime",
+    "write_errors",
+    "write_official",
+]

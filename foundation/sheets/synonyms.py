@@ -1,0 +1,103 @@
+"""Header names as they are found in the files of bureaus, departments, townships and banks.
+
+A field is the name the importers use; the first header is how the screen calls it. Order matters only where
+two headers of one field stand in the same file: the leftmost column counts. An import mapping saved for a
+sender comes before this table.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
+    "id_number": (
+        "身份证号",
+        "身份证号码",
+        "公民身份号码",
+        "证件号码",
+        "身份证件号码",
+        "身份证",
+        "身份号码",
+        "社会保障号",
+        "社会保障号码",
+        "缴费人识别号",
+        "居民身份证号码",
+        "公民身份证号",
+        "公民身份证号码",
+        "证件号",
+    ),
+    "id_kind": ("证件类型", "证件种类", "身份证件类型"),
+    "name": ("姓名", "参保人姓名", "缴费人姓名", "人员姓名", "缴费人名称", "参保人", "缴费人", "居民姓名"),
+    "sex": ("性别",),
+    "birth_date": ("出生日期", "出生年月日", "出生时间"),
+    "ethnicity": ("民族",),
+    "township": ("镇街", "镇(街)", "街道乡镇", "乡镇", "所属乡镇", "乡镇街道", "乡镇(街道)", "镇街名称"),
+    "village": (
+        "村居",
+        "村(居)",
+        "村(社区)",
+        "社区村",
+        "村委会",
+        "行政村",
+        "村居名称",
+        "村",
+        "村(居)委会",
+        "村名",
+        "村(居)名称",
+    ),
+    "village_code": ("村居代码", "行政区划代码", "村(居)代码", "村代码"),
+    "unit": ("征收单位", "代收单位", "参保单位", "缴费单位", "单位名称"),
+    "unit_code": ("单位编码", "单位代码", "单位编号"),
+    "region": ("行政区划", "居民医保所属区划", "主管税务所", "所属区划"),
+    "group": ("村组", "村小组", "组别", "村民组", "小组", "组", "村民小组"),
+    "household": ("户编号", "户号", "家庭编号", "公安户籍编号", "户籍编号"),
+    "house_number": ("门牌号", "住宅编号", "门牌"),
+    "head": ("户主", "户主姓名"),
+    "head_id_number": ("户主身份证号", "户主身份证号码", "户主证件号码", "户主公民身份号码"),
+    "relation": ("与户主关系", "关系", "家庭关系"),
+    "phone": ("电话", "联系电话", "手机号", "联系方式", "手机号码", "手机"),
+    "address": ("住址", "户籍地址", "家庭住址", "居住地址", "户籍所在地", "地址"),
+    "household_registration": ("户籍类型", "户籍情况", "户口所在", "户籍性质"),
+    "residence_permit": ("居住证", "持居住证"),
+    "nickname": ("小名", "外号", "别名"),
+    "category": (
+        "人员类别",
+        "代缴类别",
+        "身份类别",
+        "医疗救助身份",
+        "特殊人员身份",
+        "参保身份",
+        "救助类别",
+        "对象类别",
+    ),
+    "disability_grade": ("残疾等级", "等级"),
+    "certified_by": ("认定部门", "认定单位"),
+    "certified_on": ("认定时间", "认定日期"),
+    "valid_from": ("生效日期", "起始日期", "享受开始时间"),
+    "valid_until": ("止期", "终止日期", "截止日期", "有效期止"),
+    "insurance": ("险种", "征收品目", "征收项目", "缴费类型", "险种类型", "参保险种"),
+    "year": ("缴费年度", "费款所属期", "费款所属期起", "费款所属期止", "所属年度", "年度", "参保年度"),
+    "tier": ("档次", "缴费档次", "缴费标准", "养老档次"),
+    "due": ("应缴金额", "应缴费额", "应补(退)费额", "应缴"),
+    "paid": ("实缴金额", "金额", "个人缴费金额", "个人实缴金额", "缴费金额", "实缴费额"),
+    "subsidy": ("代缴金额", "资助金额"),
+    "paid_at": ("缴费时间", "缴费日期", "个人缴费日期", "开票日期"),
+    "settled_at": ("入库日期", "入国库日期", "上解时间"),
+    "channel": ("缴费渠道", "缴费方式", "征收方式"),
+    "voucher": ("电子税票号码", "税票号", "凭证号码", "票号", "凭证号"),
+    "agency": ("征收机关", "税务机关", "代征单位"),
+    "death_date": ("死亡时间", "死亡日期", "火化日期"),
+    "person_number": ("个人编号", "人员编号", "个人编码"),
+    "is_new": ("是否新参保", "新参保"),
+    "missed_years": ("中断年数", "断缴年数"),
+    "repaired_years": ("补缴年数", "已补年数"),
+    "school": ("学校", "学校名称", "就读学校"),
+    "school_kind": ("学段", "学校类别"),
+    "employer": ("工作单位", "用人单位"),
+    "headcount": ("任务数", "人数"),
+    "position": ("职务",),
+    "note": ("备注", "说明"),
+}
+
+ERROR_HEADER: Final = "错误原因"
+"""Header of the column that is added to files sent back; ignored when such a file comes in again."""
