@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.sites import UnfoldAdminSite
 
-from townships.rules import OFFICE_ROLES
+from townships.rules import OFFICE_ROLES, permits
 
 
 class OfficeSite(UnfoldAdminSite):
@@ -19,6 +19,10 @@ class OfficeSite(UnfoldAdminSite):
         """An active account of an office role."""
         user = request.user
         return user.is_authenticated and user.is_active and user.role in OFFICE_ROLES
+
+    def permits(self, user: Any, label: str, action: str) -> bool:
+        """Whether a person may ``view`` or ``change`` rows of a model, as far as his scope goes."""
+        return bool(user.is_active) and permits(user.role, label, action)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one door. Somebody signed in without an office goes to his own home."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
 VIEW: Final = "view"
 CHANGE: Final = "change"
@@ -109,39 +109,11 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "read_rosters": _REGISTER_ROLES,
     "read_full_numbers": frozenset({"tax_bureau", "medical_bureau", "hr_bureau"}),
     "post": frozenset({"township_clerk"}),
+    "assess": _REGISTER_ROLES - {"auditor"},
+    "reveal_number": _REGISTER_ROLES,
 }
 
 
 def may(role: str, act: str) -> bool:
     """Whether a role does an act at all; where, is its scope."""
     return role in ACTS[act]
-
-
-# Acts beyond looking and correcting, by role. How far each reaches is the role's scope.
-ACTS: Final[dict[str, frozenset[str]]] = {
-    "collect": frozenset({"village_agent", "township_clerk", "tax_bureau"}),
-    "assess": frozenset({"township_clerk", "tax_bureau", "medical_bureau", "hr_bureau"}),
-    "reveal": frozenset({"township_clerk", "tax_bureau", "medical_bureau", "hr_bureau", "auditor"}),
-    "import": frozenset(
-        {"admin", "tax_bureau", "medical_bureau", "hr_bureau", "department", "township_clerk"}
-    ),
-    "generate_rosters": frozenset({"township_clerk", "tax_bureau", "medical_bureau", "hr_bureau"}),
-    "post": frozenset({"township_clerk"}),
-    "progress": frozenset(
-        {
-            "county_leader", "admin", "tax_bureau", "medical_bureau", "hr_bureau", "finance_bureau", "township_clerk",
-            "village_agent", "auditor",
-        }
-    ),
-}  # fmt: skip
-
-
-class HasRole(Protocol):
-    """Anybody with a role."""
-
-    role: str
-
-
-def may(user: HasRole, act: str) -> bool:
-    """Whether the post of ``user`` includes an act of ``ACTS``."""
-    return user.role in ACTS[act]

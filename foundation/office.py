@@ -1,0 +1,186 @@
+"""What every list and form of the office shares: scope first, permission by table, writes through services.
+
+The office's site (``portal.admin_site``) answers who may do what; nothing here knows a role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import models
+from django.db.models import QuerySet
+from django.forms import ModelChoiceField, ModelMultipleChoiceField
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+
+from foundation.audit.models import AuditEvent
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that waits for somebody: what, since when, how much, and the page that settles it."""
+
+    title: str
+    since: datetime | date
+    count: int
+    unit: str
+    url: str
+    button: str
+    note: str = ""
+    urgent_after_days: int = 3
+
+
+WaitingSource = Callable[[Any, date], Iterable[Waiting]]
+_WAITING: list[WaitingSource] = []
+
+
+def waits_in_office(source: WaitingSource) -> WaitingSource:
+    """Register ``source(user, today) -> Waiting…`` for the office's home; it asks for its own rights."""
+    _WAITING.append(source)
+    return source
+
+
+def waiting_for(user: Any, today: date) -> list[Waiting]:
+    """Everything that waits for a person, oldest first."""
+    found = [item for source in _WAITING for item in source(user, today) if item.count]
+    return sorted(found, key=lambda item: _day(item.since))
+
+
+def _day(since: datetime | date) -> date:
+    return since.date() if isinstance(since, datetime) else since
+
+
+class ScopedModelAdmin(ModelAdmin):
+    """Rows of the person's places only, everywhere: list, search, filter, form, choices, history, export.
+
+    A model without ``visible_to`` says how it is scoped in ``narrow``. Nothing is added or deleted here unless a
+    subclass offers a service for it, and ``save_model`` must call one.
+    """
+
+    actions: ClassVar[Any] = ()
+    list_per_page = 50
+    list_max_show_all = 200
+    list_disable_select_all = True
+    show_full_result_count = False
+    # Counting a county's rows for a page number nobody reads costs more than the page.
+    paginator = InfinitePaginator
+    list_filter_submit = True
+    warn_unsaved_form = True
+    audit_kind = ""
+    """``target_kind`` of this model's audit events, shown as its history."""
+
+    def narrow(self, queryset: QuerySet[Any], user: Any) -> QuerySet[Any]:
+        """The rows a person may see."""
+        visible = getattr(queryset, "visible_to", None)
+        if visible is None:
+            raise ImproperlyConfigured(f"{type(self).__name__} must say how {self.opts.label} is scoped.")
+        narrowed: QuerySet[Any] = visible(user)
+        return narrowed
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return self.narrow(super().get_queryset(request), request.user)
+
+    # --- permission ---------------------------------------------------------------------------------------------
+
+    def _permits(self, request: HttpRequest, action: str) -> bool:
+        permitted: bool = self.admin_site.permits(request.user, self.opts.label_lower, action)
+        return permitted
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._permits(request, "view")
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return self._permits(request, "view")
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return self._permits(request, "change")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    # --- what could reach beyond the rows -----------------------------------------------------------------------
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only the filters on the page: a look-up across relations could tell about rows out of scope."""
+        named = set()
+        for item in self.get_list_filter(request) if request is not None else self.list_filter:
+            field = item[0] if isinstance(item, list | tuple) else item
+            named.add(field if isinstance(field, str) else field.parameter_name)
+        if self.date_hierarchy:
+            named.add(self.date_hierarchy)
+        return any(lookup == name or lookup.startswith(f"{name}__") for name in named)
+
+    def _choices(self, db_field: Any, request: HttpRequest) -> QuerySet[Any]:
+        related = db_field.remote_field.model
+        known = self.admin_site._registry.get(related)
+        return known.get_queryset(request) if known is not None else related._default_manager.none()
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        kwargs.setdefault("queryset", self._choices(db_field, request))
+        found: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return found
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> ModelMultipleChoiceField[Any] | None:
+        kwargs.setdefault("queryset", self._choices(db_field, request))
+        found: ModelMultipleChoiceField[Any] | None = super().formfield_for_manytomany(
+            db_field, request, **kwargs
+        )
+        return found
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """A foreign row and a row that never was answer alike."""
+        raise Http404
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """A row by its key alone, within the scope."""
+        return super().get_object(request, object_id)
+
+    # --- writes and their trail ---------------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Refused: a form that writes calls its service here."""
+        raise PermissionDenied
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        raise PermissionDenied
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:  # type: ignore[override]
+        """The services write the trail; the framework's own log would repeat it with names in plain text."""
+        return None
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:  # type: ignore[override]
+        return None
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The audit trail of one row of the scope."""
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            raise Http404
+        if not self.has_view_permission(request, obj):
+            raise PermissionDenied
+        events = AuditEvent.objects.filter(target_kind=self.audit_kind or self.opts.model_name, target=str(obj.pk))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(obj),
+            "opts": self.opts,
+            "object": obj,
+            "events": events.select_related("actor").order_by("-id")[:200],
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "office/history.html", context)
