@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +18,7 @@ from django.db import connection
 
 from enrollment.models import CollectionPlan
 from subsidies.rules.evaluator import evaluation_sql
-from subsidies.rules.facts import FACT_COLUMNS
+from subsidies.rules.facts import FACT_COLUMNS, facts_row
 from subsidies.rules.outcomes import EXTRA_CODE
 from subsidies.rules.parse import load_plan_text, parse_plan
 from subsidies.rules.plan import PERSONAL, Plan
@@ -142,3 +144,108 @@ def _cited(plan: Plan, code: str | None) -> dict[str, str]:
         "clause": rule.clause.text if rule else "",
         "lines": rule.clause.lines if rule else "",
     }
+
+
+# worked examples
+
+_EXAMPLE_KEYS: Final = {"id", "insurance", "resident", "payment_date", "expected"}
+_QUOTE: Final = ("tier", "payment_date", "route")
+_PAYERS: Final = "payers"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A plan against its worked examples: {id: {key: (expected, actual)}} of those that differ."""
+
+    plan: str
+    total: int
+    failed: Mapping[str, Mapping[str, tuple[object, object]]]
+
+    @property
+    def passed(self) -> int:
+        return self.total - len(self.failed)
+
+
+def examples_path(code: str) -> Path:
+    """Where a plan's own worked examples lie."""
+    return PLANS / "examples" / f"{code}.json"
+
+
+def read_examples(path: Path, plan: str) -> list[dict[str, Any]]:
+    """The examples of a file for a plan. Raises PlanError for a file that is none or belongs to another plan."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PlanError("no_such_file", path=path.name) from None
+    except json.JSONDecodeError as error:
+        raise PlanError("not_json", path=path.name, at=error.lineno) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError("unreadable", path=path.name, problem=type(error).__name__) from None
+    found = document.get("examples") if isinstance(document, dict) else None
+    if not isinstance(found, list):
+        raise PlanError("not_examples", path=path.name, problem="examples")
+    if document.get("plan") != plan:
+        raise PlanError("other_plan", other=document.get("plan"), plan=plan)
+    for place, example in enumerate(found):
+        if not isinstance(example, dict):
+            raise PlanError("not_examples", path=path.name, problem=f"#{place + 1}")
+        if missing := _EXAMPLE_KEYS - example.keys():
+            problem = f"{example.get('id', f'#{place + 1}')}: {', '.join(sorted(missing))}"
+            raise PlanError("not_examples", path=path.name, problem=problem)
+    return found
+
+
+def check_examples(plan: Plan, examples: Sequence[Mapping[str, Any]]) -> Checked:
+    """Run worked examples through the evaluator, those with equal settings together. Writes nothing.
+
+    Only the keys present in `expected` are compared; of warnings each one listed must be among those given.
+    Raises PlanError naming the example for facts and settings that are none.
+    """
+    together: dict[tuple[str, str], list[tuple[Mapping[str, Any], dict[str, object]]]] = {}
+    for subject, example in enumerate(examples, start=1):
+        quote = {key: example.get(key) for key in _QUOTE}
+        try:
+            row = facts_row(subject, example["resident"], quote, known_categories())
+        except PlanError as error:
+            raise PlanError(error.code, place=f"{example['id']} {error.place}", **error.detail) from None
+        settings_key = json.dumps(example.get("settings") or {}, sort_keys=True)
+        together.setdefault((example["insurance"], settings_key), []).append((example, row))
+    failed: dict[str, dict[str, tuple[object, object]]] = {}
+    for (insurance, settings_key), members in together.items():
+        try:
+            answers = price(plan, insurance, [row for _, row in members], json.loads(settings_key))
+        except PlanError as error:
+            raise PlanError(
+                error.code, place=f"{members[0][0]['id']} {error.place}", **error.detail
+            ) from None
+        for (example, _), answer in zip(members, answers, strict=True):
+            if differences := _differences(example["expected"], answer):
+                failed[str(example["id"])] = differences
+    in_order = {str(each["id"]): failed[str(each["id"])] for each in examples if str(each["id"]) in failed}
+    return Checked(plan.code, len(examples), in_order)
+
+
+def _differences(
+    expected: Mapping[str, object], answer: Mapping[str, Any]
+) -> dict[str, tuple[object, object]]:
+    result: dict[str, tuple[object, object]] = {}
+    for key, wanted in expected.items():
+        got = told(answer, key)
+        if key == "warnings" and isinstance(wanted, list) and isinstance(got, list):
+            same = set(wanted) <= set(got)
+        else:
+            same = got == wanted
+        if not same:
+            result[key] = (wanted, got)
+    return result
+
+
+def told(answer: Mapping[str, Any], key: str) -> object:
+    """A value of an answer as JSON has it: amounts and dates as text, payers as {payer: amount}."""
+    if key == _PAYERS:
+        pairs = ((answer[f"payer_{place}"], answer[f"amount_{place}"]) for place in (1, 2))
+        return {payer: f"{amount:.2f}" for payer, amount in pairs if payer}
+    value = answer.get(key)
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
+    return value.isoformat() if isinstance(value, datetime.date) else value
