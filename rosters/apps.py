@@ -5,3 +5,10 @@ from django.apps import AppConfig
 
 class RostersConfig(AppConfig):
     name = "rosters"
+
+    def ready(self) -> None:
+        # Models are there only now, and the kind's functions read them.
+        from foundation.jobs.kinds import register  # noqa: PLC0415
+        from rosters.services.generate import ROSTERS  # noqa: PLC0415
+
+        register(ROSTERS)

@@ -70,6 +70,8 @@ class RosterLine(PlacedModel, AppendOnlyModel):
     medical_personal = models.DecimalField(_("医疗应缴"), max_digits=12, decimal_places=2, null=True)
     government_paid = models.DecimalField(_("资助额"), max_digits=12, decimal_places=2)
     personal = models.DecimalField(_("个人缴"), max_digits=12, decimal_places=2)
+    pension_paid = models.DecimalField(_("养老已缴"), max_digits=12, decimal_places=2, null=True)
+    medical_paid = models.DecimalField(_("医疗已缴"), max_digits=12, decimal_places=2, null=True)
     paid = models.DecimalField(_("已缴"), max_digits=12, decimal_places=2)
     paid_on = models.DateField(_("缴费日期"), null=True)
     means = models.CharField(_("缴费方式"), max_length=20)
