@@ -52,7 +52,7 @@ faults: setup
 	$(BIN)/python -m pytest -m faults --timeout=3600 $(TESTS)
 
 checklist: setup
-	$(BIN)/python -m tests.checklist
+	$(BIN)/python tests/checklist.py
 
 mutants: setup
 	$(BIN)/python manage.py mutants
