@@ -227,14 +227,13 @@ def _workbook(path: Path, title: str, header: list[str], rows: Iterable[list[str
     )
 
 
-def _numbered(rows: list[list[str]], foot: str) -> Iterator[list[str]]:
-    """序号 first, and at the foot the total and who filled it in."""
+def _numbered(rows: list[list[str]], columns: int, foot: str) -> Iterator[list[str]]:
+    """序号 first, and at the foot the total and who filled it in; an empty list says 0人."""
     for number, row in enumerate(rows, start=1):
         yield [str(number), *row]
-    blank = [""] * (len(rows[0]) - 1) if rows else []
-    if rows:
-        yield ["合计", f"{len(rows)}人", *blank]
-        yield [foot, "", *blank]
+    blank = [""] * (columns - 1)
+    yield ["合计", f"{len(rows)}人", *blank]
+    yield [foot, "", *blank]
 
 
 def _list_workbooks(spec: CountySpec, residents: int, out: Path, made: Made, lists: Lists) -> None:
@@ -243,7 +242,9 @@ def _list_workbooks(spec: CountySpec, residents: int, out: Path, made: Made, lis
         office = rows[0][5] if rows else spec.name
         made.files[f"categories/{code}.xlsx"] = len(rows)
         foot = f"填报单位：{office}（章）"
-        _workbook(out / "categories" / f"{code}.xlsx", title, ["序号", *header], _numbered(rows, foot))
+        _workbook(
+            out / "categories" / f"{code}.xlsx", title, ["序号", *header], _numbered(rows, len(header), foot)
+        )
     plain = (
         (
             "family_planning.xlsx",
@@ -278,7 +279,7 @@ def _list_workbooks(spec: CountySpec, residents: int, out: Path, made: Made, lis
     for name, title, header, rows, office in plain:
         made.files[name] = len(rows)
         foot = f"填报单位：{spec.name}{office}（章）"
-        _workbook(out / name, title, ["序号", *header], _numbered(rows, foot))
+        _workbook(out / name, title, ["序号", *header], _numbered(rows, len(header), foot))
     targets = [
         [township.name, str(len(township.villages)), str(pension), str(medical), ""]
         for township, pension, medical in scaled_targets(spec, residents)

@@ -19,7 +19,7 @@ import yaml
 from django.conf import settings
 
 from demonstration.synthetic import data
-from demonstration.synthetic.model import CountySpec, TownshipSpec, VillageSpec
+from demonstration.synthetic.model import MEDICAL, PENSION, CountySpec, TownshipSpec, VillageSpec
 from foundation.names import normalise_division, normalise_township
 
 
@@ -153,8 +153,9 @@ def load_spec(county: str, plan: str | None = None, as_of: date | None = None) -
         raise UnknownCountyError(f"--as-of 早于集中征缴开始日 {opens_on.isoformat()}")
     heads = _headcounts(document, shape)
     townships = _townships(divisions, heads, float(shape["pension_share"]))
-    insurances = tuple(head.get("insurances") or shape["insurances"])
-    if "pension" not in insurances:
+    named = head.get("insurances") or shape["insurances"]
+    insurances = tuple(insurance for insurance in (MEDICAL, PENSION) if insurance in named)
+    if PENSION not in insurances:
         townships = tuple(replace(township, pension=0) for township in townships)
     return CountySpec(
         code=code,

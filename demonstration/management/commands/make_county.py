@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from demonstration.synthetic import UnknownCountyError, load_spec, make_files
 from demonstration.synthetic.pricing import pricer
 from foundation.commands import PortalCommand, Unusable, positive
+from subsidies.rules.source import PlanError
+from subsidies.services.messages import describe
 
 
 def _day(text: str) -> date:
@@ -51,6 +53,8 @@ class Command(PortalCommand):
             )
         except UnknownCountyError as error:
             raise Unusable(str(error)) from error
+        except PlanError as error:
+            raise Unusable(describe(error)) from error
         except OSError as error:
             raise Unusable(
                 _("写不了 {path}：{reason}").format(path=out, reason=error.strerror or error)
