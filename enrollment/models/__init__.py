@@ -1,6 +1,6 @@
 """Who lives where, in which groups, under which plan."""
 
-from enrollment.models.plans import CollectionPlan, Insurance, Stage, Target, Tier, Window
+from enrollment.models.plans import CollectionPlan, Insurance, PlanStatus, Stage, Target, Tier, Window
 from enrollment.models.register import (
     Category,
     FamilyRecord,
@@ -17,6 +17,7 @@ __all__ = [
     "Household",
     "Insurance",
     "Membership",
+    "PlanStatus",
     "Registration",
     "Resident",
     "Stage",
