@@ -5,9 +5,9 @@ A figure's ``sql`` yields rows ``(township_id, unit_id, insurance, band, day, he
 confirmed by 开票日, settled by 入库日. ``heads`` counts people, ``amount`` is yuan. Run it through
 ``query()`` with ``parameters(plan)``; the whole county must be in scope.
 
-A payment or a confirmation adds ``FigureDelta`` rows in its own transaction, by the same rules: ``paid`` +1 on
-the day a registration's payments reach what it owes and −1 on the day they fall below it; ``confirmed``
-likewise for the tax bureau's results; amounts are those of the lines and of the tax entries, on the entry's day.
+A payment or a confirmation adds ``FigureDelta`` rows in its own transaction, by the same rules: ``paid`` plus
+one on the day a registration's payments reach what it owes, minus one on the day they fall below it;
+``confirmed`` likewise for the tax bureau's results; amounts are those of the lines and of the tax entries.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ SETTLED = Figure(
     _("税务回传中已经入库的金额，按入库日（税务口径）。"),
     f"""
         SELECT coalesce(o.township_id, t.township_id) AS township_id,
-               coalesce(o.unit_id, t.unit_id) AS unit_id, t.insurance, {_band("o.age")} AS band, t.settled_on AS day, 0::numeric AS heads,
-               sum(t.amount) AS amount
+               coalesce(o.unit_id, t.unit_id) AS unit_id, t.insurance, {_band("o.age")} AS band,
+               t.settled_on AS day, 0::numeric AS heads, sum(t.amount) AS amount
         FROM contributions_taxentry t LEFT JOIN owed o ON o.registration_id = t.registration_id
         WHERE t.plan_id = %(plan)s AND t.settled_on IS NOT NULL
         GROUP BY 1, 2, 3, 4, 5

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
+
+from django.contrib.auth.hashers import make_password
 
 from enrollment.models import CollectionPlan, Household, Registration, Resident
 from foundation.encryption import get_keyring
@@ -37,17 +40,29 @@ class Cast:
         return self.users[role]
 
 
+@lru_cache
+def password_hash() -> str:
+    """The hash of everybody's password ``test-password-1``, made once: hashing is slow on purpose."""
+    return make_password("test-password-1")
+
+
 def make_cast() -> Cast:
     """Create the cast with users of every role; password ``test-password-1``."""
     county = County.objects.create(
         code="370406000000", name="山亭区", short_name="山亭", kind=County.DISTRICT
     )
-    jia = Township.objects.create(county=county, code="370406901000", name="甲镇", short_name="甲", position=1)
+    jia = Township.objects.create(
+        county=county, code="370406901000", name="甲镇", short_name="甲", position=1
+    )
     yi = Township.objects.create(county=county, code="370406902000", name="乙镇", short_name="乙", position=2)
     units = []
     for i, (township, name) in enumerate([(jia, "东村"), (jia, "西村"), (yi, "南村")], start=1):
         village = Village.objects.create(
-            township=township, code=f"{township.code[:9]}{200 + i}", name=f"{name}村委会", short_name=name, position=i
+            township=township,
+            code=f"{township.code[:9]}{200 + i}",
+            name=f"{name}村委会",
+            short_name=name,
+            position=i,
         )
         units.append(
             CollectingUnit.objects.create(
@@ -57,8 +72,12 @@ def make_cast() -> Cast:
     cast = Cast(county, jia, yi, *units)
     agency = Agency.objects.create(county=county, kind=AgencyKind.CIVIL_AFFAIRS, name="山亭区民政局")
     for role in Role:
-        user = User.objects.create_user(
-            username=role.value, password="test-password-1", role=role, county=county, display_name=str(role.label)
+        user = User.objects.create(
+            username=role.value,
+            password=password_hash(),
+            role=role,
+            county=county,
+            display_name=str(role.label),
         )
         if role == Role.TOWNSHIP_CLERK:
             user.townships.add(jia)
@@ -68,8 +87,12 @@ def make_cast() -> Cast:
             user.agency = agency
             user.save()
         cast.users[role.value] = user
-    outsider = User.objects.create_user(
-        username="clerk_yi", password="test-password-1", role=Role.TOWNSHIP_CLERK, county=county, display_name="乙镇经办"
+    outsider = User.objects.create(
+        username="clerk_yi",
+        password=password_hash(),
+        role=Role.TOWNSHIP_CLERK,
+        county=county,
+        display_name="乙镇经办",
     )
     outsider.townships.add(yi)
     cast.users["clerk_yi"] = outsider
@@ -79,7 +102,9 @@ def make_cast() -> Cast:
 _sequence = iter(range(1, 10**6))
 
 
-def make_household(cast: Cast, unit: CollectingUnit, *, number: str = "", group: str = "1组", head: str = "") -> Household:
+def make_household(
+    cast: Cast, unit: CollectingUnit, *, number: str = "", group: str = "1组", head: str = ""
+) -> Household:
     """A household of a unit."""
     n = next(_sequence)
     with places_scope(cast.places):
