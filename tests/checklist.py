@@ -2,7 +2,7 @@
 
 Runs the tests marked ``covers`` (``--list`` only collects them) and prints one line a row: its number, its
 state, the requirement, the tests. States: ``shown`` (all its tests passed), ``failing``, ``skipped``,
-``listed`` (not run), ``open`` (no test). Exit code 1 when a row fails or a test names a row that is not there.
+``listed`` (not run), ``open`` (no test). Exit code 1 when a row fails or a test names an unknown row.
 """
 
 from __future__ import annotations
