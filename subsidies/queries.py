@@ -1,4 +1,4 @@
-"""Reads: a plan as checked rules, priced answers for rows of facts, and the parts of an answer with their clauses."""
+"""Reads: plans as checked rules, answers for rows of facts, the parts of an answer with their clauses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def known_categories() -> frozenset[str]:
 
 
 def rule_book(plan: CollectionPlan) -> Plan:
-    """The checked rules of a loaded plan, parsed once per version of its text. Raises PlanError if it has none."""
+    """The checked rules of a loaded plan, parsed once per text. Raises PlanError if it has none."""
     key = (plan.pk, plan.source_sha256)
     book = _rule_books.get(key)
     if book is None:
@@ -78,11 +78,12 @@ def price(
     rows: Sequence[Mapping[str, Any]],
     overrides: Mapping[str, object] | None = None,
 ) -> list[dict[str, Any]]:
-    """Ask the evaluator about `rows` of facts (keys of FACT_COLUMNS, absent is unknown), answers in their order.
+    """Ask the evaluator about `rows` of facts (keys of FACT_COLUMNS); answers in their order.
 
-    Every row names a `subject` (unique among the rows) and a `payment_date`. Dates may be dates or ISO text, the
-    tier a number or text. An answer has the keys of RESULT_COLUMNS. Writes nothing. Raises PlanError for an unknown
-    setting, an insurance the plan does not have, and rows without subject or date.
+    Every row names a `subject` (unique among the rows) and a `payment_date`; a fact left out is unknown. Dates
+    may be dates or ISO text, the tier a number or text. An answer has the keys of RESULT_COLUMNS. Writes
+    nothing. Raises PlanError for an unknown setting, an insurance the plan does not have, and rows without
+    subject or date.
     """
     if not rows:
         return []
@@ -95,7 +96,7 @@ def price(
     statement = evaluation_sql(plan, insurance, overrides)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH facts AS (SELECT * FROM jsonb_to_recordset(%s::jsonb) AS given({columns})) {statement}",  # noqa: S608 - made of constants
+            f"WITH facts AS (SELECT * FROM jsonb_to_recordset(%s::jsonb) AS given({columns})) {statement}",
             [json.dumps(list(rows), cls=DjangoJSONEncoder)],
         )
         names = [column.name for column in cursor.description or ()]
@@ -172,7 +173,7 @@ def examples_path(code: str) -> Path:
 
 
 def read_examples(path: Path, plan: str) -> list[dict[str, Any]]:
-    """The examples of a file for a plan. Raises PlanError for a file that is none or belongs to another plan."""
+    """The examples of a file for a plan. Raises PlanError for a file that is none or another plan's."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -93,7 +93,7 @@ class Book:
         return _limited(entry, found)
 
     def shares(self, entry: Entry) -> tuple[Fraction, tuple[PayerShare, ...]]:
-        """`{personal: share, payer: share, …}` of the whole; returns the personal share and the payers' of the rest."""
+        """`{personal: share, payer: share}` of the whole; gives the personal one, the others' of the rest."""
         personal = Fraction(0)
         others: list[PayerShare] = []
         for key, item in entry.pairs():

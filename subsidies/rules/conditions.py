@@ -1,14 +1,14 @@
 """Conditions of rules: keys of the facts with the values that satisfy them, and their SQL.
 
-A condition is satisfied when each of its parts is; a part with a list is satisfied by any item of it. A fact that
-is unknown satisfies nothing.
+A condition is satisfied when each of its parts is; a part with a list is satisfied by any item of it. A fact
+that is unknown satisfies nothing.
 """
 
 from __future__ import annotations
 
 import calendar
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -68,7 +68,7 @@ class AgeReference:
     last: datetime.date | None
 
     def at_least(self, column: str, years: int) -> str:
-        """SQL: `column` is the birth date of somebody who has completed `years` (the birthday itself counts)."""
+        """SQL: whoever was born on `column` has completed `years` (the birthday itself counts)."""
         return f"{column} <= {self._birthday(self.last, years)}"
 
     def at_most(self, column: str, years: int) -> str:
@@ -122,38 +122,43 @@ class Condition:
         return self == Condition()
 
     def sql(self, context: Context) -> str:
-        """The condition as SQL over the relation `f`; NULL where a fact it needs is unknown, which satisfies no CASE."""
-        parts: list[str] = []
-        if self.groups:
-            parts.append(either(group.sql(context.severe_grades) for group in self.groups))
-        if self.not_groups:
-            held = either(group.sql(context.severe_grades) for group in self.not_groups)
-            parts.append(f"{held} IS NOT TRUE")
+        """SQL over the relation `f`; NULL where a fact is unknown, which satisfies no CASE."""
+        parts = [*self._group_tests(context), *self._birth_tests(context), *self._family_tests(context)]
         for column in ("household_registration", "residence_permit", "school", "route", "sex"):
             values: tuple[str, ...] = getattr(self, column)
             if values:
                 parts.append(f"f.{column} IN ({texts(values)})")
         if self.in_school is not None:
             parts.append("f.in_school" if self.in_school else "NOT f.in_school")
-        if self.age is not None:
-            if isinstance(self.age.last, int):
-                parts.append(context.age.at_most("f.birth_date", self.age.last))
-            if isinstance(self.age.first, int):
-                parts.append(context.age.at_least("f.birth_date", self.age.first))
-        if self.born is not None:
-            if isinstance(self.born.first, datetime.date):
-                parts.append(f"f.birth_date >= {date_literal(self.born.first)}")
-            if isinstance(self.born.last, datetime.date):
-                parts.append(f"f.birth_date <= {date_literal(self.born.last)}")
-        if self.family_kinds:
-            parts.append(f"f.family_kind IN ({texts(self.family_kinds)})")
-        if self.family_lawful_birth is not None:
-            parts.append(f"f.family_lawful_birth IS {str(self.family_lawful_birth).upper()}")
-        if self.wife_age_from is not None:
-            parts.append(context.wife_age.at_least("f.family_wife_birth_date", self.wife_age_from))
         if self.any_of:
             parts.append(either(condition.sql(context) for condition in self.any_of))
         return "(" + " AND ".join(parts) + ")" if parts else "TRUE"
+
+    def _group_tests(self, context: Context) -> Iterator[str]:
+        if self.groups:
+            yield either(group.sql(context.severe_grades) for group in self.groups)
+        if self.not_groups:
+            yield either(group.sql(context.severe_grades) for group in self.not_groups) + " IS NOT TRUE"
+
+    def _birth_tests(self, context: Context) -> Iterator[str]:
+        if self.age is not None:
+            if isinstance(self.age.last, int):
+                yield context.age.at_most("f.birth_date", self.age.last)
+            if isinstance(self.age.first, int):
+                yield context.age.at_least("f.birth_date", self.age.first)
+        if self.born is not None:
+            if isinstance(self.born.first, datetime.date):
+                yield f"f.birth_date >= {date_literal(self.born.first)}"
+            if isinstance(self.born.last, datetime.date):
+                yield f"f.birth_date <= {date_literal(self.born.last)}"
+
+    def _family_tests(self, context: Context) -> Iterator[str]:
+        if self.family_kinds:
+            yield f"f.family_kind IN ({texts(self.family_kinds)})"
+        if self.family_lawful_birth is not None:
+            yield f"f.family_lawful_birth IS {str(self.family_lawful_birth).upper()}"
+        if self.wife_age_from is not None:
+            yield context.wife_age.at_least("f.family_wife_birth_date", self.wife_age_from)
 
     def words(self) -> dict[str, object]:
         """The condition as plain data for tables and pages."""
@@ -182,7 +187,7 @@ class Condition:
 
 
 def parse_condition(entry: Entry, groups: Mapping[str, Group]) -> Condition:
-    """Read a `when:` mapping. Raises PlanError for unknown keys and values and for groups nobody has defined."""
+    """Read a `when:` mapping. Raises PlanError for unknown keys, values and groups."""
     entry.only(optional=_CONDITION_KEYS)
     if not entry.mapping():
         raise entry.error("empty_condition")
@@ -245,7 +250,7 @@ def _band(entry: Entry, *, days: bool) -> Band:
     return Band(ends[0], ends[1])
 
 
-# literals: plan files admit only codes, whole numbers, amounts and dates here, and these functions hold them to it
+# literals: only codes, whole numbers, amounts and dates come here, and these functions hold them to it
 
 
 def text_literal(value: str) -> str:
@@ -276,6 +281,6 @@ def either(alternatives: Iterable[str]) -> str:
 
 
 def years_before(day: datetime.date, years: int) -> datetime.date:
-    """The same day `years` earlier; 29 February becomes 28 February where the year has none (as PostgreSQL does)."""
+    """The same day `years` earlier; 29 February becomes 28 February where the year has none, as in SQL."""
     year = day.year - years
     return day.replace(year=year, day=min(day.day, calendar.monthrange(year, day.month)[1]))

@@ -15,8 +15,8 @@ from .conditions import (
     SCHOOLS,
     SEXES,
 )
-from .source import Entry, Plain
 from .settings import as_plain
+from .source import Entry, Plain
 
 FACT_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -49,7 +49,7 @@ FACT_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Name and SQL type of every fact, one row per subject; `subject` and `payment_date` are never NULL.
 
-Real people come from a query over the tables of enrollment with the same columns, worked examples and quotes from
+Real people come from a query over the register with the same columns, worked examples and quotes from
 `jsonb_to_recordset`. An unknown fact is NULL: it satisfies no condition (an unknown birth date refers).
 """
 
@@ -81,12 +81,12 @@ RESULT_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The answer, one row per subject. `decision`, `timing`, `decision_code` and `warnings` are never NULL.
 
-Amounts are NULL where the plan gives none (refused, referred without a price, not configured). Wherever they are
-given: total = personal + government-paid + fiscal (NULL counts as nothing), and amount_1 + amount_2 =
+Amounts are NULL where the plan gives none (refused, referred without a price, not configured). Wherever they
+are given: total = personal + government-paid + fiscal (NULL counts as nothing), and amount_1 + amount_2 =
 government-paid. The pension subsidies stand beside the total. Codes name the rule each part comes from:
-`standard_code` the standard or tier, `waiver_code` the waiver or government-paid rule applied, `subsidy_code` the
-fiscal or pension subsidy, `family_code` the family-planning rule, `decision_code` the rule behind decision and
-timing.
+`standard_code` the standard or tier, `waiver_code` the waiver or government-paid rule, `subsidy_code` the
+fiscal or pension subsidy, `family_code` the family-planning rule, `decision_code` what decision and timing
+stand on.
 """
 
 _FAMILY: Final = {
@@ -100,9 +100,9 @@ _HOUSEHOLD: Final = {
     "employee_medical": "household_employee_medical",
 }
 _RESIDENT: Final = (
-    "birth_date sex household_registration residence_permit in_school school employee_pension employee_medical "
-    "categories disability_grade family household missed_years repaired_years first_enrolment death_date "
-    "other_enrolment"
+    "birth_date sex household_registration residence_permit in_school school employee_pension "
+    "employee_medical categories disability_grade family household missed_years repaired_years "
+    "first_enrolment death_date other_enrolment"
 )
 
 

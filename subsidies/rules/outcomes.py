@@ -1,8 +1,8 @@
 """Every answer a plan can give for one insurance, priced once: the evaluator only decides which one applies.
 
-A plan has few answers: for medical, a payment period times a waiver; for pension, a period times a tier times a
-government-paid rule times a family-planning rule; and the refusals. Their amounts are constants under given
-settings, computed here with `foundation.money`, so that the parts of each add up to the fen.
+A plan has few answers: for medical, a payment period times a waiver; for pension, a period times a tier
+times a government-paid rule times a family-planning rule; and the refusals. Their amounts are constants under
+given settings, computed here with `foundation.money`, so that the parts of each add up to the fen.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, cast
 from foundation.money import Rounding, split
 
 from .conditions import SEVERE, Condition, Group
-from .plan import PERSONAL, Medical, PayerShare, Pension, PensionTier, Plan, Waiver, Window
+from .plan import PERSONAL, FamilySubsidy, Medical, PayerShare, Pension, PensionTier, Plan, Waiver, Window
 from .settings import Settings
 
 ZERO: Final = Decimal("0.00")
@@ -29,7 +29,7 @@ LATE: Final = 3
 AFTER: Final = 4
 ROUTE_CLOSED: Final = 5
 REGIMES: Final = (ON_TIME, BEFORE, GAP, LATE, AFTER, ROUTE_CLOSED)
-TIMINGS: Final = {
+_TIMINGS: Final = {
     ON_TIME: "on_time",
     BEFORE: "before_window",
     GAP: "out_of_period",
@@ -64,7 +64,6 @@ class Outcome:
     payers: tuple[tuple[str, Decimal], ...] = ()
     benefit_start: datetime.date | None = None
     benefit_end: datetime.date | None = None
-    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,7 @@ class Periods:
         yield from (BEFORE, ON_TIME, AFTER)
         if self.late is not None:
             yield LATE
-            if (self.late.opens - self.closes).days > 1:
-                yield GAP
+            yield GAP
         if self.window.routes:
             yield ROUTE_CLOSED
 
@@ -104,6 +102,27 @@ def periods(plan: Plan, insurance: str, settings: Settings) -> Periods:
     return Periods(opens, closes, window, late)
 
 
+def effective(insurance: str, settings: Settings, regime: int) -> int:
+    """The period as it is treated: a gap before the late period may be late already."""
+    late = regime == GAP and insurance == "medical" and settings.choice("medical.gap_rule") == "late"
+    return LATE if late else regime
+
+
+def timing(insurance: str, settings: Settings, regime: int) -> str:
+    """The word for a period in the answer."""
+    return _TIMINGS[effective(insurance, settings, regime)]
+
+
+def late_from(plan: Plan, settings: Settings) -> datetime.date:
+    """The first day that is late for medical; the day after the year where the plan has no late period."""
+    time = periods(plan, "medical", settings)
+    if time.late is None:
+        return plan.premium().cover_to + datetime.timedelta(days=1)
+    if effective("medical", settings, GAP) == LATE:
+        return time.closes + datetime.timedelta(days=1)
+    return time.late.opens
+
+
 @dataclass(frozen=True)
 class Choice:
     """A place in the order in which medical waivers are tried; `waiver` None is a person no clause fits."""
@@ -116,7 +135,7 @@ class Choice:
 
 
 def figures(medical: Medical, settings: Settings) -> tuple[Decimal | None, Decimal | None]:
-    """The personal and the fiscal part of the standard; a setting stands before the paper, None is not known."""
+    """Personal and fiscal part of the standard; a setting stands before the paper, None is not known."""
     personal, fiscal = settings.amount("medical.personal"), settings.amount("medical.fiscal")
     return (
         medical.standard.personal if personal is None else personal,
@@ -137,10 +156,10 @@ def divide(amount: Decimal, payers: Sequence[PayerShare]) -> tuple[tuple[str, De
 
 
 def choices(plan: Plan, medical: Medical, settings: Settings) -> list[Choice]:
-    """Waivers in the order they are tried: the one that leaves the least to pay first, ties in the plan's order.
+    """Waivers in the order they are tried: what leaves the least to pay first, ties in the plan's order.
 
-    A person no clause fits comes after those who pay nothing and before all who pay something: nothing lower is
-    possible for the former, the price is uncertain for the latter.
+    A person no clause fits comes after those who pay nothing and before all who pay something: nothing lower
+    is possible for the former, the price is uncertain for the latter.
     """
     standard, _ = figures(medical, settings)
     unclear = [
@@ -165,8 +184,7 @@ def _choice(waiver: Waiver, standard: Decimal, settings: Settings) -> Choice:
     if waiver.personal_amount is not None:
         personal = min(waiver.personal_amount, standard)
         return Choice(waiver.condition, waiver.code, personal, divide(standard - personal, waiver.payers))
-    assert waiver.personal_share is not None
-    share = waiver.personal_share
+    share = waiver.personal_share or Fraction(0)
     parts = [(PERSONAL, share), ("others", 1 - share)]
     personal = split(standard, parts, rounding(settings))[PERSONAL]
     return Choice(waiver.condition, waiver.code, personal, divide(standard - personal, waiver.payers))
@@ -186,29 +204,34 @@ def medical_outcomes(plan: Plan, settings: Settings, tried: Sequence[Choice]) ->
     time = periods(plan, "medical", settings)
     width = len(tried) + 1
     for regime in time.regimes():
-        effective = regime
-        if regime == GAP and settings.choice("medical.gap_rule") == "late":
-            effective = LATE
+        treated = effective("medical", settings, regime)
         for place, choice in enumerate((None, *tried)):
             base = Outcome(
                 key=regime * width + place,
                 decision="accept",
-                timing=TIMINGS[effective],
+                timing=_TIMINGS[treated],
                 standard_code=medical.standard.code,
-                decision_code=_window_code(time, medical, effective),
+                decision_code=_window_code(time, medical, treated),
             )
             if choice is not None and choice.refer:
                 yield replace(base, decision="refer", reason="no_clause", decision_code=choice.code)
-            elif regime == GAP and settings.choice("medical.gap_rule") == "refuse":
-                yield replace(base, decision="refuse", reason="out_of_period")
-            elif effective == AFTER and time.late is None and settings.choice("medical.late_rule") == "refer":
-                yield replace(base, decision="refer", reason="out_of_period")
-            elif effective == AFTER and time.late is not None:
-                yield replace(base, decision="refer", reason="after_coverage_year")
+            elif (stopped := _stopped(time, settings, regime)) is not None:
+                yield replace(base, decision=stopped[0], reason=stopped[1])
             elif personal is None:
                 yield replace(base, decision="amount_not_configured")
             else:
-                yield _priced(base, medical, settings, effective, choice, personal, fiscal)
+                yield _priced(base, medical, settings, treated, choice, personal, fiscal)
+
+
+def _stopped(time: Periods, settings: Settings, regime: int) -> tuple[str, str] | None:
+    """Decision and reason where the period alone stands against a price."""
+    if regime == GAP and settings.choice("medical.gap_rule") == "refuse":
+        return "refuse", "out_of_period"
+    if regime == AFTER and time.late is not None:
+        return "refer", "after_coverage_year"
+    if regime == AFTER and settings.choice("medical.late_rule") == "refer":
+        return "refer", "out_of_period"
+    return None
 
 
 def _window_code(time: Periods, medical: Medical, regime: int) -> str:
@@ -242,49 +265,40 @@ def _priced(
     if regime == ROUTE_CLOSED:
         return replace(outcome, decision="refer", reason="route_closed")
     covered = replace(outcome, benefit_start=medical.cover_from, benefit_end=medical.cover_to)
-    if regime != LATE or medical.late is None:
-        return covered
-    late = replace(outcome, benefit_end=medical.cover_to, waits=True)
-    if medical.late.price == "personal_only":
-        return late
-    return _total_cost(late, settings, choice, standard, fiscal)
+    if regime == LATE and medical.late is not None and medical.late.price == "total_cost":
+        return _total_cost(covered, settings, choice, standard, fiscal)
+    return covered
 
 
 def _total_cost(
     late: Outcome, settings: Settings, choice: Choice | None, standard: Decimal, fiscal: Decimal | None
 ) -> Outcome:
-    """Late, the resident also pays the fiscal part; whether a waiver reaches it is what `late_waived_groups` says."""
+    """Late, the resident also pays the fiscal part; a setting says what then becomes of a waiver."""
     if fiscal is None:
-        nothing = dict(personal=None, government_paid=None, fiscal=None, total=None, payers=(), waits=False)
-        return replace(late, decision="amount_not_configured", waiver_code=None, benefit_end=None, **nothing)  # type: ignore[arg-type]
+        return Outcome(
+            late.key,
+            "amount_not_configured",
+            late.timing,
+            standard_code=late.standard_code,
+            decision_code=late.decision_code,
+        )
     whole = standard + fiscal
     late = replace(late, fiscal=ZERO, total=whole, subsidy_code=None)
-    if choice is None:
-        return replace(late, personal=whole)
-    match settings.choice("medical.late_waived_groups"):
-        case "none":
-            return replace(late, personal=whole, government_paid=ZERO, payers=(), waiver_code=None)
-        case "whole_cost":
-            # the share of the fiscal part follows the share of the personal part
-            share = Fraction(choice.personal) / Fraction(standard) if standard else Fraction(0)
-            parts = [(PERSONAL, share), ("others", 1 - share)]
-            personal = split(whole, parts, rounding(settings))[PERSONAL]
-            paid = sum((amount for _, amount in choice.payers), ZERO)
-            shares = [PayerShare(payer, Fraction(amount) / Fraction(paid)) for payer, amount in choice.payers]
-            return replace(
-                late,
-                personal=personal,
-                government_paid=whole - personal,
-                payers=divide(whole - personal, shares),
-            )
-        case rule:
-            paid = sum((amount for _, amount in choice.payers), ZERO)
-            answer = replace(late, personal=whole - paid)
-            if rule == "personal_share_only":
-                return answer
-            return replace(
-                answer, decision="refer", reason="late_waived_group", benefit_end=None, waits=False
-            )
+    rule = settings.choice("medical.late_waived_groups")
+    if choice is None or rule == "none":
+        return replace(late, personal=whole, government_paid=ZERO, payers=(), waiver_code=None)
+    if rule == "whole_cost":
+        # others pay the same share of the whole as of the personal part, each in the same proportion
+        paid = sum((amount for _, amount in choice.payers), ZERO)
+        shares = [PayerShare(payer, Fraction(amount) / Fraction(paid)) for payer, amount in choice.payers]
+        share = Fraction(choice.personal) / Fraction(standard)
+        personal = split(whole, [(PERSONAL, share), ("others", 1 - share)], rounding(settings))[PERSONAL]
+        others = whole - personal
+        return replace(late, personal=personal, government_paid=others, payers=divide(others, shares))
+    answer = replace(late, personal=whole - (late.government_paid or ZERO))
+    if rule == "personal_share_only":
+        return answer
+    return replace(answer, decision="refer", reason="late_waived_group", benefit_start=None, benefit_end=None)
 
 
 @dataclass(frozen=True)
@@ -309,48 +323,48 @@ def paid_rules(plan: Plan, pension: Pension, settings: Settings) -> list[Paid]:
 
 
 def pension_outcomes(plan: Plan, settings: Settings, paid: Sequence[Paid]) -> Iterator[Outcome]:
-    """Key: ((period × (tiers + 1) + tier) × (government-paid rules + 1) + rule) × (family rules + 1) + family rule."""
+    """Key: ((period × (tiers + 1) + tier) × (paid rules + 1) + rule) × (family rules + 1) + family rule."""
     pension = plan.contribution()
     time = periods(plan, "pension", settings)
     families = (None, *pension.family)
     for regime in time.regimes():
-        base = Outcome(key=0, decision="accept", timing=TIMINGS[regime], decision_code=time.window.code)
-        if regime == BEFORE:
-            base = replace(base, decision="hold")
-        elif regime == ROUTE_CLOSED:
-            base = replace(base, decision="refer", reason="route_closed")
-        elif regime == AFTER and settings.choice("pension.late_rule") == "refer":
-            base = replace(base, decision="refer", reason="out_of_period")
+        base = _pension_base(time, settings, regime)
         for tier_place, tier in enumerate((None, *pension.tiers)):
             for paid_place, rule in enumerate((None, *paid)):
                 for family_place, family in enumerate(families):
                     key = (regime * (len(pension.tiers) + 1) + tier_place) * (len(paid) + 1) + paid_place
                     placed = replace(base, key=key * len(families) + family_place)
                     if tier is None:
-                        unknown = (
-                            "amount_not_configured"
-                            if placed.decision in ("accept", "hold")
-                            else placed.decision
-                        )
-                        yield replace(placed, decision=unknown)
+                        priced = placed.decision in ("accept", "hold")
+                        yield replace(placed, decision="amount_not_configured") if priced else placed
                         continue
                     answer = _tier_priced(placed, settings, tier, rule)
-                    if answer.decision == "refuse":
-                        pass
-                    elif family is not None:
-                        stacks = settings.flag("pension.fp_subsidy_stacking") or not answer.waiver_code
-                        amount = family.amount if stacks else ZERO
-                        answer = replace(
-                            answer, family_subsidy=amount, family_code=family.code if amount else None
-                        )
-                        if settings.choice("pension.fp_subsidy_mode") == "offset":
-                            personal = max(ZERO, (answer.personal or ZERO) - amount)
-                            answer = replace(
-                                answer, personal=personal, total=personal + (answer.government_paid or ZERO)
-                            )
-                    elif pension.family:
-                        answer = replace(answer, family_subsidy=ZERO)
+                    if pension.family and answer.decision != "refuse":
+                        answer = _with_family(answer, settings, family)
                     yield answer
+
+
+def _pension_base(time: Periods, settings: Settings, regime: int) -> Outcome:
+    base = Outcome(key=0, decision="accept", timing=_TIMINGS[regime], decision_code=time.window.code)
+    if regime == BEFORE:
+        return replace(base, decision="hold")
+    if regime == ROUTE_CLOSED:
+        return replace(base, decision="refer", reason="route_closed")
+    if regime == AFTER and settings.choice("pension.late_rule") == "refer":
+        return replace(base, decision="refer", reason="out_of_period")
+    return base
+
+
+def _with_family(answer: Outcome, settings: Settings, family: FamilySubsidy | None) -> Outcome:
+    """The family-planning subsidy: credited beside the contribution, or paying towards it (`offset`)."""
+    stacks = settings.flag("pension.fp_subsidy_stacking") or not answer.waiver_code
+    if family is None or not stacks:
+        return replace(answer, family_subsidy=ZERO)
+    answer = replace(answer, family_subsidy=family.amount, family_code=family.code)
+    if settings.choice("pension.fp_subsidy_mode") == "credit":
+        return answer
+    personal = max(ZERO, (answer.personal or ZERO) - family.amount)
+    return replace(answer, personal=personal, total=personal + (answer.government_paid or ZERO))
 
 
 def _tier_priced(base: Outcome, settings: Settings, tier: PensionTier, rule: Paid | None) -> Outcome:

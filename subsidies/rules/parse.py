@@ -37,7 +37,7 @@ DESCRIPTIVE: Final = (
     "dependencies",
     "readings",
 )
-"""Sections that prescribe work rather than prices: lists of rules with a clause, shown and used by other rooms."""
+"""Sections that prescribe work rather than prices: rules with a clause, shown and used by other rooms."""
 
 _NOTE_KEYS: Final = (
     "name insurance who to what how by every from until days kind routes means columns departments groups "
@@ -57,7 +57,7 @@ def load_plan_text(text: str, categories: Iterable[str]) -> Plan:
 def parse_plan(
     document: dict[str, Plain], categories: Iterable[str], lines: Mapping[Path, int] | None = None
 ) -> Plan:
-    """Check plain data and turn it into a `Plan`; the same for a file and for a plan stored in the database."""
+    """Check plain data and turn it into a `Plan`, from a file or from the database alike."""
     root = Entry(document, (), lines or {})
     root.only("plan payers groups scope windows stages", _SECTIONS)
     head = root.at("plan")
@@ -67,52 +67,31 @@ def parse_plan(
     )
     insurances = head.at("insurances").choices(*INSURANCES)
     known = {*categories, *(root.at("categories").mapping() if root.get("categories") else {})}
-    groups = {name: _group(name, item, known) for name, item in root.at("groups").pairs()}
-    payers = {code: item.text() for code, item in root.at("payers").pairs()}
-    for code, item in root.at("payers").pairs():
-        Entry(code, item.path, item.lines).code()
-    book = Book(payers, groups, insurances)
-    for _, item in root.at("groups").pairs():
-        if item.get("code") is not None:
-            book.add(item, "group", effect={"categories": list(item.at("categories").texts())})
+    book = _book(root, insurances, known)
     settings = Settings(parse_settings(root.at("settings")) if root.get("settings") else {})
     _check_codes(root, settings, known)
-    scope = root.at("scope")
-    scope.only("admitted", "note")
-    admissions = tuple(_admission(item, book) for item in scope.at("admitted").items())
-    for insurance in insurances:
-        if not any(insurance in admission.insurances for admission in admissions):
-            raise scope.error("nobody_admitted", insurance=insurance)
-    exclusions = (
-        tuple(_exclusion(item, book) for item in part.items()) if (part := root.get("exclusions")) else ()
-    )
-    sections = {name: root.get(name) for name in INSURANCES}
-    for name, part in sections.items():
-        if part is not None and name not in insurances:
-            raise part.error("insurance_not_in_plan", insurance=name)
-        if part is None and name in insurances:
-            raise root.error("missing_key", key=name)
+    admissions = _admissions(root.at("scope"), book)
+    exclusions = tuple(_exclusion(item, book) for item in _listed(root, "exclusions"))
+    sections = _insurance_sections(root, insurances)
     medical = parse_medical(part, book) if (part := sections["medical"]) else None
     pension = parse_pension(part, book) if (part := sections["pension"]) else None
     stages = tuple(_stage(item, book) for item in root.at("stages").items())
-    windows = tuple(
-        _window(item, book, {stage.code for stage in stages}) for item in root.at("windows").items()
-    )
+    names = {stage.code for stage in stages}
+    windows = tuple(_window(item, book, names) for item in root.at("windows").items())
     for insurance in insurances:
         _check_windows(root.at("windows"), windows, insurance)
     targets = _targets(part, book, insurances) if (part := root.get("targets")) else None
     for name in ("rates", *DESCRIPTIVE):
-        if (part := root.get(name)) is not None:
-            for item in part.items():
-                _note(item, name, book)
-    version, issued = head.get("version"), head.get("issued_on")
+        for item in _listed(root, name):
+            _note(item, name, book)
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     def word(key: str) -> str:
         return part.text() if (part := head.get(key)) else ""
 
     return Plan(
         code=head.at("code").code(PLAN_CODE),
-        version=version.whole() if version else 1,
+        version=part.whole() if (part := head.get("version")) else 1,
         name=head.at("name").text(),
         county=head.at("county").text(),
         township=word("township"),
@@ -120,12 +99,12 @@ def parse_plan(
         level=head.at("level").choice("district", "county_level_city", "county", "township"),
         document_number=word("document_number"),
         issuer=word("issuer"),
-        issued_on=issued.date() if issued else None,
+        issued_on=part.date() if (part := head.get("issued_on")) else None,
         coverage_year=head.at("coverage_year").whole(),
         insurances=insurances,
         collection_mode=head.at("collection_mode").choice("direct", "entrusted"),
-        payers=payers,
-        groups=groups,
+        payers=book.payers,
+        groups=book.groups,
         settings=settings,
         admissions=admissions,
         exclusions=exclusions,
@@ -136,10 +115,44 @@ def parse_plan(
         targets=targets,
         rules=tuple(book.rules),
         document=document,
-        sha256=hashlib.sha256(
-            json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-        ).hexdigest(),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def _listed(root: Entry, key: str) -> Iterable[Entry]:
+    return part.items() if (part := root.get(key)) else ()
+
+
+def _book(root: Entry, insurances: tuple[str, ...], known: set[str]) -> Book:
+    """Payers and groups; a group that cites its clause is a rule too."""
+    groups = {name: _group(name, item, known) for name, item in root.at("groups").pairs()}
+    payers = {}
+    for code, item in root.at("payers").pairs():
+        payers[Entry(code, item.path, item.lines).code()] = item.text()
+    book = Book(payers, groups, insurances)
+    for _, item in root.at("groups").pairs():
+        if item.get("code") is not None:
+            book.add(item, "group", effect={"categories": list(item.at("categories").texts())})
+    return book
+
+
+def _admissions(scope: Entry, book: Book) -> tuple[Admission, ...]:
+    scope.only("admitted", "note")
+    admissions = tuple(_admission(item, book) for item in scope.at("admitted").items())
+    for insurance in book.insurances:
+        if not any(insurance in admission.insurances for admission in admissions):
+            raise scope.error("nobody_admitted", insurance=insurance)
+    return admissions
+
+
+def _insurance_sections(root: Entry, insurances: tuple[str, ...]) -> dict[str, Entry | None]:
+    sections = {name: root.get(name) for name in INSURANCES}
+    for name, part in sections.items():
+        if part is not None and name not in insurances:
+            raise part.error("insurance_not_in_plan", insurance=name)
+        if part is None and name in insurances:
+            raise root.error("missing_key", key=name)
+    return sections
 
 
 def _group(name: str, entry: Entry, known: set[str]) -> Group:
@@ -256,7 +269,7 @@ def _window(entry: Entry, book: Book, stages: set[str]) -> Window:
 
 
 def _check_windows(entry: Entry, windows: tuple[Window, ...], insurance: str) -> None:
-    """One collection period, at most one late period after it; a gap between them is the plan's own affair."""
+    """One collection period, at most one late period after it; a gap between them may be."""
     own = [window for window in windows if window.insurance == insurance]
     collection = [window for window in own if window.kind == "collection"]
     late = [window for window in own if window.kind == "late"]

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from .book import Book
 from .conditions import ROUTES, Band, Condition
@@ -108,9 +109,9 @@ def _standard(entry: Entry, book: Book) -> Standard:
     personal, personal_year = figure("personal")
     fiscal, fiscal_year = figure("fiscal")
     total = entry.get("total")
-    if total is not None and personal is not None and fiscal is not None:
-        if total.amount() != personal + fiscal:
-            raise total.error("total_not_sum", total=total.amount(), sum=personal + fiscal)
+    both = personal is not None and fiscal is not None
+    if total is not None and both and total.amount() != (personal or 0) + (fiscal or 0):
+        raise total.error("total_not_sum", total=total.amount(), sum=(personal or 0) + (fiscal or 0))
     effect = {
         key: value
         for key, value in {
@@ -135,14 +136,15 @@ def _waiver(entry: Entry, book: Book, standard: Standard) -> Waiver:
     condition = book.needed_condition(entry)
     share: Fraction | None = None
     fixed: Decimal | None = None
+    payers: tuple[PayerShare, ...] = ()
+    written: list[tuple[str, str]] = []
     shares, amounts = entry.get("shares"), entry.get("amounts")
     if (shares is None) == (amounts is None):
         raise entry.error("missing_key", key="shares")
     if shares is not None:
         share, payers = book.shares(shares)
         written = [(payer, item.text()) for payer, item in shares.pairs()]
-    else:
-        assert amounts is not None
+    elif amounts is not None:
         fixed, payers = _amounts(amounts, book, standard)
         written = [(payer, f"{item.amount():.2f}") for payer, item in amounts.pairs()]
     effect = {"personal_amount": _plain(fixed)} if fixed is not None else {"personal_share": str(share)}
@@ -182,7 +184,7 @@ def _check_bands(bands: Sequence[tuple[str, Entry, Waiver]]) -> None:
             raise members[0][0].error("band_mixed", band=name)
         spans = [(item, *_span(condition)) for item, condition in members]
         spans.sort(key=lambda span: span[1])
-        for (_, _, before_last), (item, first, _) in zip(spans, spans[1:], strict=False):
+        for (_, _, before_last), (item, first, _) in pairwise(spans):
             if first <= before_last:
                 raise item.error("band_overlap", band=name)
             if first > before_last + 1:
@@ -190,8 +192,7 @@ def _check_bands(bands: Sequence[tuple[str, Entry, Waiver]]) -> None:
 
 
 def _span(condition: Condition) -> tuple[int, int]:
-    band = condition.age or condition.born
-    assert isinstance(band, Band)
+    band = condition.age or condition.born or Band(None, None)
 
     def number(end: int | datetime.date | None, default: int) -> int:
         return default if end is None else (end if isinstance(end, int) else end.toordinal())
@@ -214,7 +215,7 @@ def _late(entry: Entry, book: Book) -> Late:
 
 
 def parse_pension(entry: Entry, book: Book) -> Pension:
-    """The `pension:` section: tiers with who may use them, one subsidy for each, who is paid for, family planning."""
+    """The `pension:` section: tiers and who may use them, a subsidy for each, who is paid for, families."""
     entry.only(optional="tiers restricted subsidies government_paid family_planning extra")
     tiers = _tiers(entry, book)
     paid = []
@@ -275,6 +276,30 @@ def _tiers(entry: Entry, book: Book) -> tuple[PensionTier, ...]:
     code, clause = book.add(
         part, "tiers", insurance="pension", effect={"amounts": [_plain(amount) for amount in amounts]}
     )
+    restricted = _restrictions(entry, book, amounts)
+    subsidies = _subsidies(entry, book, amounts)
+    for amount in amounts:
+        if amount not in subsidies:
+            raise part.error("tier_without_subsidy", amount=amount)
+    return tuple(
+        PensionTier(
+            amount=amount,
+            code=code,
+            clause=clause,
+            restricted=restricted[amount][0] if amount in restricted else None,
+            unclear=restricted[amount][1] if amount in restricted else None,
+            restricted_code=restricted[amount][2] if amount in restricted else "",
+            subsidy=subsidies[amount][0],
+            subsidy_code=subsidies[amount][1],
+        )
+        for amount in amounts
+    )
+
+
+def _restrictions(
+    entry: Entry, book: Book, amounts: Sequence[Decimal]
+) -> dict[Decimal, tuple[Condition, Condition | None, str]]:
+    """Who may use a tier, and who is referred instead of refused, with the code of the rule."""
     restricted: dict[Decimal, tuple[Condition, Condition | None, str]] = {}
     for item in rules.items() if (rules := entry.get("restricted")) else ():
         item.only(f"{_RULE} tier", f"{_ABOUT} when groups unclear_groups")
@@ -294,6 +319,11 @@ def _tiers(entry: Entry, book: Book) -> tuple[PensionTier, ...]:
             effect={"tier": _plain(amount), **({"refer": unclear.words()} if unclear else {})},
         )
         restricted[amount] = (condition, unclear, rule_code)
+    return restricted
+
+
+def _subsidies(entry: Entry, book: Book, amounts: Sequence[Decimal]) -> dict[Decimal, tuple[Decimal, str]]:
+    """The government subsidy of each tier with the code of its rule."""
     subsidies: dict[Decimal, tuple[Decimal, str]] = {}
     for item in rules.items() if (rules := entry.get("subsidies")) else ():
         item.only(f"{_RULE} tiers amount payer", _ABOUT)
@@ -313,19 +343,4 @@ def _tiers(entry: Entry, book: Book) -> tuple[PensionTier, ...]:
             if each in subsidies:
                 raise place.error("subsidy_twice", amount=each)
             subsidies[each] = (amount, rule_code)
-    for amount in amounts:
-        if amount not in subsidies:
-            raise part.error("tier_without_subsidy", amount=amount)
-    return tuple(
-        PensionTier(
-            amount=amount,
-            code=code,
-            clause=clause,
-            restricted=restricted[amount][0] if amount in restricted else None,
-            unclear=restricted[amount][1] if amount in restricted else None,
-            restricted_code=restricted[amount][2] if amount in restricted else "",
-            subsidy=subsidies[amount][0],
-            subsidy_code=subsidies[amount][1],
-        )
-        for amount in amounts
-    )
+    return subsidies

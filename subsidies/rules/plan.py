@@ -78,8 +78,8 @@ class Admission:
 class Exclusion:
     """Why somebody is refused, or referred to the office, although within the scope.
 
-    `decision` is refuse, refer, or `setting`: then `pension.max_age_action` decides. `years` is the age limit of
-    under_16 and age_60_or_more, `born_from` a printed first birth date that takes its place.
+    `decision` is refuse, refer, or `setting`: then `pension.max_age_action` decides. `years` is the age limit
+    of under_16 and age_60_or_more, `born_from` a printed first birth date that takes its place.
     """
 
     code: str
@@ -93,7 +93,7 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class PayerShare:
-    """A payer's fraction of the government-paid part; the fractions of a rule sum to 1, highest level first."""
+    """A payer's fraction of the government-paid part; those of a rule sum to 1, highest level first."""
 
     payer: str
     share: Fraction
@@ -103,7 +103,7 @@ class PayerShare:
 class Waiver:
     """Somebody else pays all or part of the resident's part.
 
-    The resident pays `personal_share` of the standard, or the fixed `personal_amount`; `payers` divide the rest.
+    The resident pays `personal_share` of the standard or a fixed `personal_amount`; `payers` divide the rest.
     """
 
     code: str
@@ -116,7 +116,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Unclear:
-    """Persons no clause fits: referred to the office with the clause that comes nearest (never the highest price)."""
+    """Persons no clause fits: referred with the clause that comes nearest, never the highest price."""
 
     code: str
     condition: Condition
@@ -138,7 +138,7 @@ class Standard:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Cover starts after `days` full days, or after `months` calendar months that follow the payment month."""
+    """Cover starts after `days` full days, or after the `months` that follow the month of payment."""
 
     days: int | None = None
     months: int | None = None
@@ -146,7 +146,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Late:
-    """The regime after the collection period: what is paid (personal_only, total_cost) and how long cover waits."""
+    """The regime after the period: what is paid (personal_only, total_cost) and how long cover waits."""
 
     code: str
     price: str
@@ -172,7 +172,7 @@ class Medical:
 
 @dataclass(frozen=True)
 class PensionTier:
-    """A tier; `restricted` names who may use it (everybody when None), `unclear` who is referred instead of refused."""
+    """A tier; `restricted` says who may use it (None: everybody), `unclear` who is referred instead."""
 
     amount: Decimal
     code: str
@@ -219,7 +219,7 @@ class Pension:
 
 @dataclass(frozen=True)
 class Window:
-    """A payment period, both days included; `routes` hold (route, first day, last day) where one is open for less."""
+    """A payment period, both days included; `routes`: (route, first, last day) where one is open for less."""
 
     code: str
     insurance: str

@@ -168,7 +168,7 @@ class Settings(Mapping[str, SettingValue]):
         return cast(int | None, self[name])
 
     def with_overrides(self, overrides: Mapping[str, object]) -> Settings:
-        """These settings with `overrides` ({name: value as JSON has it}); unknown names and values are refused."""
+        """These settings under `overrides` ({name: value}). Raises PlanError for unknown names and values."""
         document: dict[str, Plain] = {name: as_plain(value, name) for name, value in overrides.items()}
         return Settings({**self._values, **parse_settings(Entry(document, ("settings",)))})
 

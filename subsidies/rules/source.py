@@ -1,8 +1,8 @@
 """A plan file as plain data, with the line of every value and errors that name it.
 
-Plan files are YAML, every scalar read as text: `100` is the text "100" and `false` the text "false", so an amount
-keeps its cents, a date stays what was written, and nothing is guessed. The same plain data, stored as JSON beside
-a loaded plan, is parsed again by the same code, then without line numbers.
+Plan files are YAML, every scalar read as text: `100` is the text "100" and `false` the text "false", so an
+amount keeps its cents, a date stays what was written, and nothing is guessed. The same plain data, stored as
+JSON beside a loaded plan, is parsed again by the same code, then without line numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import yaml
 
 from foundation.money import MoneyError, yuan
 
-Plain: TypeAlias = "None | str | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "str | list[Plain] | dict[str, Plain] | None"
 Path: TypeAlias = "tuple[str | int, ...]"
 
 CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -32,9 +32,9 @@ FRACTION: Final = re.compile(r"(\d{1,4})/(\d{1,4})")
 class PlanError(ValueError):
     """A plan file, a setting or an example that cannot be used.
 
-    `code` names the reason, `line` the line of the file (0 when the plan does not come from a file), `place` the
-    path of the value (`medical.waivers.2.shares`), `detail` the words that belong into the message. The message
-    shown to people is made from these by `subsidies.services.messages`.
+    `code` names the reason, `line` the line of the file (0 when the plan does not come from a file), `place`
+    the path of the value (`medical.waivers.2.shares`), `detail` the words that belong into the message. The
+    message shown to people is made from these by `subsidies.services.messages`.
     """
 
     def __init__(self, code: str, /, *, line: int = 0, place: str = "", **detail: object) -> None:
@@ -49,7 +49,7 @@ class PlanError(ValueError):
 def read_source(text: str) -> tuple[dict[str, Plain], dict[Path, int]]:
     """Read YAML text into plain data and the line (from 1) of every value.
 
-    Raises PlanError for broken YAML, a key written twice, an anchor or alias, and a file that is not a mapping.
+    Raises PlanError for broken YAML, a key written twice, an alias, and a file that is not a mapping.
     """
     try:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
@@ -74,7 +74,9 @@ def read_source(text: str) -> tuple[dict[str, Plain], dict[Path, int]]:
             return None if not value and node.style is None else value
         if isinstance(node, yaml.SequenceNode):
             return [plain(item, (*path, index)) for index, item in enumerate(node.value)]
-        assert isinstance(node, yaml.MappingNode)
+        return mapping(node, path)
+
+    def mapping(node: yaml.Node, path: Path) -> dict[str, Plain]:
         result: dict[str, Plain] = {}
         for key_node, value_node in node.value:
             key_line = key_node.start_mark.line + 1
@@ -87,9 +89,7 @@ def read_source(text: str) -> tuple[dict[str, Plain], dict[Path, int]]:
             result[key] = plain(value_node, (*path, key))
         return result
 
-    document = plain(root, ())
-    assert isinstance(document, dict)
-    return document, lines
+    return mapping(root, ()), lines
 
 
 def _dotted(path: Path) -> str:
@@ -130,7 +130,7 @@ class Entry:
         return self.value
 
     def only(self, required: str = "", optional: str = "") -> None:
-        """Refuse a key that has no meaning here and the absence of one that must be there (space-separated)."""
+        """Refuse a key without meaning here, and the absence of one that must be there (space-separated)."""
         known = {*required.split(), *optional.split()}
         values = self.mapping()
         for key in values:

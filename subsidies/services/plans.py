@@ -46,8 +46,8 @@ def plan_file(path_or_code: str) -> Path:
 def load_plan(*, by: Any, path_or_code: str) -> LoadResult:
     """Create or update a draft from a plan file. Loading the same text again changes nothing.
 
-    A published or closed version is frozen: another text under its version number is refused. Raises PlanError
-    for a file that does not hold, and for a county, township or parent plan that is not loaded.
+    A published or closed version is frozen: another text under its version number is refused. Raises
+    PlanError for a file that does not hold, and for a county, township or parent plan that is not loaded.
     """
     book = plan_from_file(plan_file(path_or_code))
     place = _place(book)
