@@ -1,0 +1,24 @@
+"""Papers as PDF. See the modules for what each shows; import from here."""
+
+from __future__ import annotations
+
+from foundation.documents.fonts import missing_characters
+from foundation.documents.listing import ListingData, listing
+from foundation.documents.paper import Cell, Paper
+from foundation.documents.posted_list import PostedColumn, PostedListData, payment_columns, posted_list
+from foundation.documents.slip import SlipData, SlipLine, registration_slip
+
+__all__ = [
+    "Cell",
+    "ListingData",
+    "Paper",
+    "PostedColumn",
+    "PostedListData",
+    "SlipData",
+    "SlipLine",
+    "listing",
+    "missing_characters",
+    "payment_columns",
+    "posted_list",
+    "registration_slip",
+]
