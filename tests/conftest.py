@@ -19,34 +19,15 @@ import psycopg2
 import pytest
 from filelock import FileLock
 
-_throwaway = contextlib.ExitStack()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Have servers before Django reads its settings; xdist workers inherit the controller's."""
-    if hasattr(config, "workerinput") or config.option.collectonly:
-        return
-    os.environ.setdefault("PORTAL_MASTER_KEY", "dGVzdC1vbmx5LW1hc3Rlci1rZXktMzItYnl0ZXMhISE=")
-    os.environ["PORTAL_DATA_DIR"] = tempfile.mkdtemp(prefix="portal-test-")
-    os.environ["PORTAL_TEST_RUN"] = uuid.uuid4().hex[:8]
-    if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
-        from portal.embedded import throwaway_services
-
-        _throwaway.enter_context(throwaway_services(Path(tempfile.mkdtemp(prefix="portal-services-"))))
-
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Drop the run's databases and stop what was started."""
+    """Drop the run's databases."""
     if hasattr(config, "workerinput") or not os.environ.get("PORTAL_TEST_RUN"):
         return
-    with contextlib.suppress(psycopg2.Error):
-        with _server() as cursor:
-            cursor.execute(
-                "SELECT datname FROM pg_database WHERE datname LIKE %s", [f"portal_test_{_run()}%"]
-            )
-            for (name,) in cursor.fetchall():
-                cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    _throwaway.close()
+    with contextlib.suppress(psycopg2.Error), _server() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [f"portal_test_{_run()}%"])
+        for (name,) in cursor.fetchall():
+            cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def _run() -> str:
