@@ -67,7 +67,7 @@ def recompute_digest(roster: Roster) -> str:
     head = f"{roster.plan.code}|{roster.kind}|{roster.unit.code}"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {DIGEST.format(head='%s')} FROM rosters_rosterline WHERE roster_id = %s",  # noqa: S608 - ours
+            f"SELECT {DIGEST.format(head='%s')} FROM rosters_rosterline WHERE roster_id = %s",
             [head, roster.pk],
         )
         return str(cursor.fetchall()[0][0])

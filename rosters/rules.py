@@ -1,18 +1,9 @@
-"""Pure rules of rosters: who may do what, how a version is numbered, what a file may be called."""
+"""Pure rules of rosters: what a version's digest covers, how it is numbered, what a file may be called."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
-
-# Offices that form rosters: the tax side (000), with HR and medical (001), a township for its villages.
-MAY_GENERATE: Final = frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "township_clerk"})
-# Who takes workbooks out; leaders read figures and departments their own lists.
-MAY_EXPORT: Final = MAY_GENERATE | {"finance_bureau", "auditor", "village_agent"}
-# Whose own systems ask for the whole ID number. Everybody else works with the last four digits.
-WHOLE_NUMBERS: Final = frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau"})
-# Who calls people, and so sees their phone numbers in a workbook.
-WHOLE_PHONES: Final = WHOLE_NUMBERS | {"township_clerk", "village_agent"}
 
 KIND_LETTERS: Final = {"reference": "R", "levy": "L", "payment": "P"}
 

@@ -8,7 +8,7 @@ from foundation.sheets.reading import Table, open_table
 from foundation.sheets.returning import write_errors
 from foundation.sheets.synonyms import ERROR_HEADER, SYNONYMS
 from foundation.sheets.values import parse_date, parse_datetime
-from foundation.sheets.writing import Column, Layout, Written, write_official
+from foundation.sheets.writing import Column, Layout, OfficialTable, Written, write_official, write_workbook
 
 __all__ = [
     "ERROR_HEADER",
@@ -16,6 +16,7 @@ __all__ = [
     "Column",
     "Layout",
     "Limits",
+    "OfficialTable",
     "SheetError",
     "Table",
     "Written",
@@ -24,4 +25,5 @@ __all__ = [
     "parse_datetime",
     "write_errors",
     "write_official",
+    "write_workbook",
 ]

@@ -55,6 +55,23 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficialTable:
+    """One sheet of an official workbook; the fields are the arguments of `write_official`.
+
+    `page_note` is printed at the left foot of every page, such as a number and a digest.
+    """
+
+    layout: Layout
+    rows: Iterable[Mapping[str, object]]
+    title: str
+    unit_line: str = ""
+    made_at: datetime | date | None = None
+    sheet: str = ""
+    footer: tuple[str, ...] = ()
+    page_note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What was written: the number of data rows and the sums of the columns to be totalled."""
 
@@ -99,14 +116,16 @@ class _Formats:
         }
 
 
-def _page_setup(sheet: Any, layout: Layout, header_row: int) -> None:
+def _page_setup(sheet: Any, layout: Layout, header_row: int, note: str = "") -> None:
     sheet.set_paper(_PAPER[layout.paper])
     if layout.landscape:
         sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     sheet.center_horizontally()
     sheet.set_margins(left=0.5, right=0.5, top=0.6, bottom=0.7)
-    sheet.set_footer("&C" + _("第&P页 共&N页"))
+    # A note may begin with a digit, which would join the size code without the space; & starts a code itself.
+    left = f"&L&8 {clean_text(note).replace('&', '&&')}" if note else ""
+    sheet.set_footer(left + "&C" + _("第&P页 共&N页"))
     sheet.repeat_rows(header_row)
     sheet.freeze_panes(header_row + 1, 0)
 
@@ -140,62 +159,91 @@ def write_official(
     (填报单位), `made_at` right of it as 制表时间. `footer` are lines below the signatures, such as notes.
     The same arguments give the same bytes. Rows are never held in memory.
     """
-    offset = 1 if layout.serial else 0
-    last = len(layout.columns) + offset - 1
+    table = OfficialTable(layout, rows, title, unit_line, made_at, sheet, tuple(footer))
+    return write_workbook(target, [table])[0]
+
+
+def write_workbook(target: Path | str | BinaryIO, tables: Iterable[OfficialTable]) -> list[Written]:
+    """Write official tables as the sheets of one workbook, in their order; the first names the file.
+
+    A file is written row by row through temporary files. A buffer holds its workbook in memory as it grows, so
+    that no temporary file ever carries what the workbook says: for tables of one unit.
+    """
+    to_file = isinstance(target, Path | str)
     book = xlsxwriter.Workbook(
-        target if not isinstance(target, Path) else str(target),
-        {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False},
+        str(target) if to_file else target,
+        {
+            "constant_memory": to_file,
+            "in_memory": not to_file,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+        },
     )
+    formats: dict[tuple[str, int], _Formats] = {}
+    written: list[Written] = []
     try:
-        book.set_properties({"title": clean_text(title), "created": _CREATED})
-        formats = _Formats(book, layout)
-        page = book.add_worksheet(sheet_name(sheet or title))
-        header_row = 2
-        _page_setup(page, layout, header_row)
-        if layout.serial:
-            page.set_column(0, 0, 6)
-        for index, column in enumerate(layout.columns, start=offset):
-            page.set_column(index, index, column.width)
-
-        page.set_row(0, 30)
-        page.merge_range(0, 0, 0, max(last, 1), clean_text(title), formats.title)
-        page.set_row(1, 18)
-        page.write_string(1, 0, clean_text(unit_line), formats.plain)
-        if made_at:
-            stamp = _("制表时间：%(day)s") % {"day": f"{made_at.year}年{made_at.month}月{made_at.day}日"}
-            page.write_string(1, last, stamp, formats.right)
-        page.set_row(header_row, layout.row_height * 1.6)
-        if layout.serial:
-            page.write_string(header_row, 0, _("序号"), formats.head)
-        for index, column in enumerate(layout.columns, start=offset):
-            page.write_string(header_row, index, column.header, formats.head)
-
-        cells = [
-            (index, column.key, column.kind, formats.kinds[column.kind])
-            for index, column in enumerate(layout.columns, start=offset)
-        ]
-        totals = {column.key: Decimal(0) for column in layout.columns if column.total}
-        number = header_row
-        serial_style = formats.kinds["int"]
-        page.set_default_row(layout.row_height)
-        for row in rows:
-            number += 1
-            if layout.serial:
-                page.write_number(number, 0, number - header_row, serial_style)
-            for index, key, kind, style in cells:
-                _write_cell(page, number, index, kind, row.get(key), style)
-            for key in totals:
-                value = row.get(key)
-                if isinstance(value, Decimal | int):
-                    totals[key] += value
-        lines = number - header_row
-        if totals:
-            number += 1
-            _write_totals(page, number, layout, offset, totals, formats)
-        page.ignore_errors({"number_stored_as_text": f"A1:XFD{max(number, 1) + 1}"})
-        _write_foot(page, number + 2, last, layout, footer, formats)
+        for table in tables:
+            if not written:
+                book.set_properties({"title": clean_text(table.title), "created": _CREATED})
+            style = (table.layout.font, table.layout.font_size)
+            if style not in formats:
+                formats[style] = _Formats(book, table.layout)
+            written.append(_write_table(book, formats[style], table))
     finally:
         book.close()
+    return written
+
+
+def _write_table(book: xlsxwriter.Workbook, formats: _Formats, table: OfficialTable) -> Written:
+    layout = table.layout
+    offset = 1 if layout.serial else 0
+    last = len(layout.columns) + offset - 1
+    page = book.add_worksheet(sheet_name(table.sheet or table.title))
+    header_row = 2
+    _page_setup(page, layout, header_row, table.page_note)
+    if layout.serial:
+        page.set_column(0, 0, 6)
+    for index, column in enumerate(layout.columns, start=offset):
+        page.set_column(index, index, column.width)
+
+    page.set_row(0, 30)
+    page.merge_range(0, 0, 0, max(last, 1), clean_text(table.title), formats.title)
+    page.set_row(1, 18)
+    page.write_string(1, 0, clean_text(table.unit_line), formats.plain)
+    if table.made_at:
+        made_at = table.made_at
+        stamp = _("制表时间：%(day)s") % {"day": f"{made_at.year}年{made_at.month}月{made_at.day}日"}
+        page.write_string(1, last, stamp, formats.right)
+    page.set_row(header_row, layout.row_height * 1.6)
+    if layout.serial:
+        page.write_string(header_row, 0, _("序号"), formats.head)
+    for index, column in enumerate(layout.columns, start=offset):
+        page.write_string(header_row, index, column.header, formats.head)
+
+    cells = [
+        (index, column.key, column.kind, formats.kinds[column.kind])
+        for index, column in enumerate(layout.columns, start=offset)
+    ]
+    totals = {column.key: Decimal(0) for column in layout.columns if column.total}
+    number = header_row
+    serial_style = formats.kinds["int"]
+    page.set_default_row(layout.row_height)
+    for row in table.rows:
+        number += 1
+        if layout.serial:
+            page.write_number(number, 0, number - header_row, serial_style)
+        for index, key, kind, style in cells:
+            _write_cell(page, number, index, kind, row.get(key), style)
+        for key in totals:
+            value = row.get(key)
+            if isinstance(value, Decimal | int):
+                totals[key] += value
+    lines = number - header_row
+    if totals:
+        number += 1
+        _write_totals(page, number, layout, offset, totals, formats)
+    page.ignore_errors({"number_stored_as_text": f"A1:XFD{max(number, 1) + 1}"})
+    _write_foot(page, number + 2, last, layout, table.footer, formats)
     return Written(lines, totals)
 
 

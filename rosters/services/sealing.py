@@ -218,7 +218,7 @@ SELECT s.id, {", ".join("d." + name.strip() for name in LINE_COLUMNS.split(","))
 FROM roster_draft d
 JOIN unnest(%(rosters)s::bigint[], %(sealed_units)s::int[]) AS s (id, unit) ON s.unit = d.unit_id
 WHERE d.kept ORDER BY s.id, d.position
-"""  # noqa: S608 - constants of this module only
+"""
 
 
 @dataclass(frozen=True)

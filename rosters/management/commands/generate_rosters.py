@@ -42,7 +42,7 @@ class Command(PortalCommand):
             places=Places(townships=frozenset(t.pk for t in townships)),
         )
         if options["wait"]:
-            job = follow(job, report=self._report)
+            job = follow(job, report=self._report, own_hands_after=1.0)
         answer = {
             "job": str(job.pk),
             "state": job.state,
