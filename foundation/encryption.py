@@ -92,6 +92,22 @@ class Keyring:
         nonce = os.urandom(_NONCE)
         return self._header + nonce + self._sealer.encrypt(nonce, text.encode(), self._header)
 
+    def seal(self, data: bytes) -> bytes:
+        """Seal bytes (a piece of a stored file) as `encrypt` seals text."""
+        nonce = os.urandom(_NONCE)
+        return self._header + nonce + self._sealer.encrypt(nonce, data, self._header)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """Open what `seal` sealed; raises DecryptionError for a foreign key or a changed byte."""
+        header = sealed[:_HEADER]
+        opener = self._openers.get(header)
+        if opener is None:
+            raise DecryptionError("sealed under an unknown key")
+        try:
+            return opener.decrypt(sealed[_HEADER : _HEADER + _NONCE], sealed[_HEADER + _NONCE :], header)
+        except InvalidTag:
+            raise DecryptionError("sealed bytes have been changed") from None
+
     def encrypt_many(self, texts: Iterable[str]) -> Iterator[bytes]:
         """Seal a stream of texts; faster than one by one because nonces are drawn in batches."""
         header, seal = self._header, self._sealer.encrypt

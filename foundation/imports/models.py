@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from foundation.scope.models import ScopedModel
+
 
 class BatchState(models.TextChoices):
     """received → checked → applied, or abandoned; an applied batch may be undone."""
@@ -41,7 +43,6 @@ class ImportBatch(models.Model):
     full_list = models.BooleanField(_("全量"), default=False)
     file_name = models.CharField(_("文件名"), max_length=120)
     sha256 = models.CharField(max_length=64)
-    stored_as = models.CharField(max_length=200, blank=True)
     mapping = models.JSONField(_("列对应"), default=dict)
     state = models.CharField(_("状态"), max_length=10, choices=BatchState, default=BatchState.RECEIVED)
     read_count = models.IntegerField(_("读入"), default=0)
@@ -70,6 +71,42 @@ class ImportBatch(models.Model):
         verbose_name_plural = _("导入批次")
         indexes = [models.Index(fields=["county_code", "kind"], name="import_batch_kind")]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be checked, applied or abandoned."""
+        return self.state in {BatchState.RECEIVED, BatchState.CHECKED}
+
+
+class ImportFile(models.Model):
+    """One file of a batch, kept encrypted under a name that says nothing about it."""
+
+    batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="files")
+    position = models.SmallIntegerField()
+    name = models.CharField(_("文件名"), max_length=120)
+    size = models.BigIntegerField(_("字节数"), default=0)
+    sha256 = models.CharField(max_length=64)
+    stored_as = models.CharField(max_length=200, blank=True)
+    table = models.JSONField(default=dict, help_text="Headers, their fields and masked samples, as found.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "position"], name="import_file_position_once")
+        ]
+
+
+class ImportChange(ScopedModel):
+    """What a row held before a batch changed it, so that the batch can be taken back whole."""
+
+    batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="changes")
+    relation = models.CharField(max_length=63)
+    row_id = models.BigIntegerField()
+    township_id = models.IntegerField()
+    unit_id = models.IntegerField()
+    before = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["relation", "row_id"], name="import_change_row")]
+
 
 class ImportMapping(models.Model):
     """The header mapping an agency confirmed for a kind, offered again next time."""
@@ -89,17 +126,15 @@ class ReturnedRow(models.Model):
     """A row sent back, open until it is corrected or closed with a reason. The row itself is kept encrypted."""
 
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="returned_rows")
+    file = models.SmallIntegerField(_("第几个文件"), default=0)
     source_row = models.IntegerField(_("行号"))
     code = models.CharField(_("原因代码"), max_length=40)
     message = models.CharField(_("错误原因"), max_length=200)
-    row_encrypted = models.BinaryField(null=True)
+    row_encrypted = models.BinaryField(null=True, help_text="Name and number as the sender wrote them.")
     closed_at = models.DateTimeField(_("处理时间"), null=True, blank=True)
-    closed_reason = models.CharField(_("处理结果"), max_length=120, blank=True)
+    closed_reason = models.CharField(_("处理结果"), max_length=120, blank=True, db_default="")
 
     class Meta:
         verbose_name = _("退回行")
         verbose_name_plural = _("退回行")
-        constraints = [
-            models.UniqueConstraint(fields=["batch", "source_row", "code"], name="returned_row_once")
-        ]
         indexes = [models.Index(fields=["batch"], condition=Q(closed_at=None), name="returned_row_open")]

@@ -1,0 +1,12 @@
+"""Files that feed the register: the tax bureau's registration data and the departments' lists."""
+
+from __future__ import annotations
+
+from enrollment.services.imports import registration
+from foundation.imports.kinds import register
+
+
+def declare() -> None:
+    """Register this app's kinds of files."""
+    for kind in (registration.KIND,):
+        register(kind)

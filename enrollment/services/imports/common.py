@@ -1,0 +1,292 @@
+"""What the register's kinds of files share: plan and county of a batch, units by the names people use, cells to values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from enrollment.models import CollectionPlan
+from foundation.identity import ParsedNumber, error_message, read_disability_card, read_number
+from foundation.imports.engine.context import Context
+from foundation.imports.kinds import ImportRefused, Option, Refused
+from foundation.names import normalise_division, normalise_name, normalise_township
+from foundation.scope.places import Places
+from foundation.sheets import parse_date
+from townships.models import CollectingUnit, County, Township
+
+YES: Final = frozenset({"是", "有", "1", "Y", "y", "√", "✓", "对", "真", "已"})
+NO: Final = frozenset({"否", "无", "0", "N", "n", "×", "没有", "不是", "未"})
+_BROKEN: Final = "\ufffd"
+NAME_LENGTH: Final = 60
+
+# Whether two names under one number are one person's: the same letters, or three characters and more with one of them
+# written differently. Anything further apart is taken for two people. {a} and {b} are normalised names.
+SAME_PERSON = """(
+    {a} = {b} OR ({ai} <> '' AND {ai} = {bi})
+    OR (char_length({a}) = char_length({b}) AND char_length({a}) >= 3
+        AND (SELECT count(*) FROM generate_series(1, char_length({a})) AS c(i)
+             WHERE substr({a}, c.i, 1) <> substr({b}, c.i, 1)) <= 1)
+)"""
+
+
+def county_of(ctx: Context) -> County:
+    """The batch's county. Raises ImportRefused when it is not loaded."""
+    county = County.objects.filter(code=ctx.batch.county_code).first()
+    if county is None:
+        raise ImportRefused(_("县区 %(code)s 还没有载入区划") % {"code": ctx.batch.county_code[:6]})
+    return county
+
+
+def plan_of(ctx: Context) -> CollectionPlan:
+    """The plan named with the batch, in its newest version. Raises ImportRefused when there is none."""
+    plan = find_plan(ctx.batch.county_code, ctx.batch.plan_code)
+    if plan is None:
+        raise ImportRefused(
+            _("没有找到方案 %(code)s，请先载入方案") % {"code": ctx.batch.plan_code or _("（未指定）")}
+        )
+    return plan
+
+
+def find_plan(county_code: str, code: str) -> CollectionPlan | None:
+    """A county's plan by code, newest version; without a code, the county's only plan."""
+    plans = CollectionPlan.objects.filter(county__code=county_code)
+    if code:
+        return plans.filter(code=code).order_by("-version").first()
+    codes = set(plans.values_list("code", flat=True))
+    return plans.order_by("-version").first() if len(codes) == 1 else None
+
+
+def plan_options(user: Any) -> tuple[Option, ...]:
+    """The plans a person may import for."""
+    plans = (
+        CollectionPlan.objects.filter(county_id=user.county_id).order_by("code", "-version").distinct("code")
+    )
+    return (Option("plan", _("方案"), tuple((plan.code, plan.name) for plan in plans)),)
+
+
+def whole_county(ctx: Context, county: County) -> bool:
+    """Whether the importer sees every township of the county."""
+    townships = set(Township.objects.filter(county=county).values_list("pk", flat=True))
+    return townships <= ctx.places.townships
+
+
+class UnitPlace(NamedTuple):
+    """A unit with its place; ``allowed`` when the importer may write there. Numbers are text, ready for COPY."""
+
+    unit: str
+    township: str
+    village: str
+    allowed: bool
+
+
+class Units(dict[tuple[str, str], UnitPlace | None]):
+    """(township, village) as the sender wrote them to the collecting unit; remembered as they come.
+
+    Names are compared without their committee's name (柳泉村委会, 柳泉); aliases count. Without a township the
+    village must be the only one of its name in the county. None when nobody knows it.
+    """
+
+    def __init__(self, county: County, places: Places) -> None:
+        super().__init__()
+        self._exact: dict[tuple[str, str], UnitPlace] = {}
+        self._alone: dict[str, UnitPlace | None] = {}
+        self._townships: dict[str, str] = {}
+        for township in Township.objects.filter(county=county):
+            for name in (township.name, township.short_name, *township.aliases):
+                self._townships.setdefault(normalise_township(name), township.code)
+            self._townships.setdefault(township.code, township.code)
+        units = (
+            CollectingUnit.objects.filter(township__county=county, village__isnull=False)
+            .select_related("township", "village")
+            .order_by("position", "pk")
+        )
+        for unit in units:
+            self._add(unit, places)
+
+    def _add(self, unit: CollectingUnit, places: Places) -> None:
+        village = unit.village
+        assert village is not None
+        place = UnitPlace(
+            str(unit.pk),
+            str(unit.township_id),
+            str(village.pk),
+            unit.township_id in places.townships or unit.pk in places.units,
+        )
+        keys = {normalise_division(name) for name in _names(unit)} | {unit.code, village.code}
+        for key in keys:
+            self._exact.setdefault((unit.township.code, key), place)
+            known = self._alone.get(key, place)
+            self._alone[key] = place if known is not None and known.unit == place.unit else None
+
+    def __missing__(self, key: tuple[str, str]) -> UnitPlace | None:
+        township, village = key
+        stem = normalise_division(village)
+        if township:
+            code = self._townships.get(normalise_township(township))
+            found = self._exact.get((code, stem)) if code else None
+        else:
+            found = self._alone.get(stem)
+        if len(self) > 100_000:  # a file of rubbish must not fill the memory
+            self.clear()
+        self[key] = found
+        return found
+
+
+def _names(unit: CollectingUnit) -> Iterable[str]:
+    village = unit.village
+    assert village is not None
+    return (unit.name, village.name, village.short_name, *village.aliases)
+
+
+def out_of_scope() -> Refused:
+    """The answer for every row that is not the importer's, whoever it names and whether that person exists."""
+    return Refused("out_of_scope", _("不在您的管辖范围"))
+
+
+def unknown_village(township: str, village: str) -> Refused:
+    """The answer for a place nobody knows."""
+    where = f"{township}{village}"[:40]
+    return Refused("unknown_village", _("没有这个村居：%(where)s，请核对镇街和村居名称") % {"where": where})
+
+
+def read_name(raw: str) -> str | Refused:
+    """A name as stored, or why it cannot be."""
+    name = normalise_name(raw)
+    if not name:
+        return Refused("no_name", _("没有填姓名"))
+    if _BROKEN in name:
+        return Refused("broken_characters", _("姓名里有读不出的字（乱码），请改正后再传"))
+    if len(name) > NAME_LENGTH:
+        return Refused("name_too_long", _("姓名超过60个字，请核对"))
+    return name
+
+
+def bad_number(parsed: ParsedNumber) -> Refused:
+    """Why an ID number cannot be stored."""
+    return Refused(parsed.error, error_message(parsed.error))
+
+
+@dataclass(slots=True)
+class ReadPerson:
+    """A person of a list: the columns of ``import_staging_person`` that every list shares."""
+
+    number_index: str
+    number_encrypted: str
+    name: str
+
+
+class PersonReader:
+    """Name and number of a list's row, checked, indexed and encrypted."""
+
+    def __init__(self, ctx: Context, *, disability_card: bool = False) -> None:
+        self._keyring = ctx.keyring
+        self._today = ctx.today
+        self._read = read_disability_card if disability_card else read_number
+
+    def __call__(self, cells: dict[str, str]) -> ReadPerson | Refused:
+        name = read_name(cells["name"])
+        if type(name) is Refused:
+            return name
+        assert isinstance(name, str)
+        parsed = self._read(cells["id_number"], self._today)
+        if parsed.error:
+            return bad_number(parsed)
+        keyring = self._keyring
+        return ReadPerson(
+            "\\x" + keyring.blind_index(parsed.number).hex(),
+            "\\x" + keyring.encrypt(parsed.number).hex(),
+            name,
+        )
+
+
+def read_day(raw: str, label: str) -> date | None | Refused:
+    """A day in any of the forms bureaus write; None when the cell is empty."""
+    if not raw:
+        return None
+    day = parse_date(raw)
+    if day is None or not 1900 <= day.year <= 2200:
+        return Refused("bad_date", _("%(label)s不是日期：%(raw)s") % {"label": label, "raw": raw[:20]})
+    return day
+
+
+def logged_update(
+    ctx: Context,
+    *,
+    table: str,
+    found: str,
+    columns: tuple[str, ...],
+    always: tuple[str, ...] = (),
+    **values: Any,
+) -> int:
+    """Change rows that differ, keeping what they held before; returns how many changed.
+
+    ``found`` is a query that gives ``id`` and a column of each name in ``columns`` with the value wanted, NULL where
+    the file says nothing. ``always`` names columns of ``found`` that follow when another one changes (a ciphertext
+    differs each time it is written, so it is no reason by itself).
+    """
+    changed = " OR ".join(
+        f"(f.{name} IS NOT NULL AND f.{name} IS DISTINCT FROM t.{name})" for name in columns
+    )
+    before = ", ".join(f"'{name}', t.{name}" for name in (*columns, *always))
+    wanted = ", ".join(f"coalesce(f.{name}, t.{name}) AS {name}" for name in (*columns, *always))
+    assigned = ", ".join(f"{name} = c.{name}" for name in (*columns, *always))
+    return ctx.execute(
+        f"""
+        WITH found AS MATERIALIZED ({found}),
+        changes AS MATERIALIZED (
+            SELECT t.id, t.township_id AS was_township, t.unit_id AS was_unit, {wanted},
+                   jsonb_build_object({before}) AS was
+            FROM {table} t JOIN found f ON f.id = t.id WHERE {changed}
+        ),
+        kept AS (
+            INSERT INTO imports_importchange (batch_id, relation, row_id, township_id, unit_id, before)
+            SELECT %(batch)s, '{table}', id, was_township, was_unit, was FROM changes
+        )
+        UPDATE {table} t SET {assigned} FROM changes c WHERE t.id = c.id
+        """,
+        **values,
+    )
+
+
+def restore(ctx: Context, table: str, columns: tuple[str, ...]) -> int:
+    """Give rows back what they held before the batch; returns how many."""
+    assigned = ", ".join(f"{name} = b.{name}" for name in columns)
+    picked = ", ".join(f"b.{name}" for name in columns)
+    return ctx.execute(
+        f"""
+        UPDATE {table} t SET {assigned}
+        FROM (
+            SELECT c.row_id, {picked}
+            FROM imports_importchange c, jsonb_populate_record(NULL::{table}, c.before) b
+            WHERE c.batch_id = %(batch)s AND c.relation = '{table}'
+        ) b WHERE t.id = b.row_id
+        """
+    )
+
+
+def made_by(ctx: Context, table: str, column: str = "id") -> Q:
+    """A condition for the rows of a table that the batch made."""
+    ranges = ctx.batch.summary.get("inserted", {}).get(table, [])
+    condition = Q(pk__in=[])
+    for first, last in ranges:
+        condition |= Q(**{f"{column}__gte": first, f"{column}__lte": last})
+    return condition
+
+
+def insert_returning(ctx: Context, table: str, statement: str, **values: Any) -> int:
+    """Run ``INSERT …`` and remember the rows it made for undo; returns how many."""
+    count, first, last, ids = ctx.one(
+        f"WITH made AS ({statement} RETURNING id)"
+        " SELECT count(*), min(id), max(id), CASE WHEN max(id) - min(id) + 1 > count(*) THEN array_agg(id) END"
+        " FROM made",
+        **values,
+    )
+    if count:
+        # Rows made at once usually have ids in one run; others made beside them leave gaps.
+        ctx.inserted_range(table, first, last) if ids is None else ctx.inserted(table, ids)
+    return int(count)

@@ -1,0 +1,346 @@
+"""The registration data (参保登记信息): one row per resident and insurance.
+
+Rules
+- A row's place is its unit; the importer writes only in her own places, and others' rows tell her nothing.
+- The number decides who somebody is. Under one number the first name in the file counts; another person's name under it
+  goes back, a spelling of the same name stays and is reported.
+- A resident and an insurance come once a file.
+- Empty cells say nothing: they never blank what the register knows. The register keeps its spelling of a name.
+- An existing registration keeps the place of its season; tier and new or continued follow the file.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db import IntegrityError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from enrollment.models import FamilyRecord, Membership, Registration
+from enrollment.services.imports import registration_rows
+from enrollment.services.imports.common import (
+    SAME_PERSON,
+    county_of,
+    insert_returning,
+    logged_update,
+    made_by,
+    plan_of,
+    plan_options,
+    restore,
+    whole_county,
+)
+from foundation.imports.engine.context import Context
+from foundation.imports.kinds import Counts, ImportKind, ImportRefused
+
+_HOUSEHOLD: Final = ("village_id", "group_name", "house_number", "head_name")
+_RESIDENT: Final = (
+    "township_id", "unit_id", "village_id", "household_id", "relation", "is_head", "nickname", "registration_area",
+    "residence_permit", "address", "phone_tail",
+)  # fmt: skip
+_REGISTRATION: Final = ("tier", "is_new")
+_KEY: Final = "(s.file::bigint << 32) + s.source_row"
+
+
+def _check(ctx: Context) -> None:
+    county = county_of(ctx)
+    if not whole_county(ctx, county):
+        # Somebody of another township holds the number: the same words as for a row of another township.
+        ctx.refuse_staged(
+            "out_of_scope",
+            _("不在您的管辖范围"),
+            "SELECT file, source_row FROM import_numbers_elsewhere(%(batch)s, %(county)s)",
+            county=county.pk,
+        )
+    suspects = """
+        SELECT person FROM import_staging_registration WHERE batch = %(batch)s GROUP BY person
+        HAVING count(*) FILTER (WHERE insurance = 'medical') > 1
+            OR count(*) FILTER (WHERE insurance = 'pension') > 1 OR min(name) <> max(name)
+    """
+    ctx.refuse_staged(
+        "used_number",
+        _("这个身份证号和第%s行是同一个号码，姓名却不同，请核对是谁的"),
+        f"""
+        SELECT f.file, f.source_row, f.first_row AS said FROM (
+            SELECT s.file, s.source_row, s.name, s.initials,
+                   first_value(s.source_row) OVER one AS first_row, first_value(s.name) OVER one AS first_name,
+                   first_value(s.initials) OVER one AS first_initials
+            FROM import_staging_registration s WHERE s.batch = %(batch)s AND s.person IN ({suspects})
+            WINDOW one AS (PARTITION BY s.person ORDER BY s.file, s.source_row)
+        ) f WHERE NOT {SAME_PERSON.format(a="f.name", b="f.first_name", ai="f.initials", bi="f.first_initials")}
+        """,
+    )
+    ctx.refuse_staged(
+        "duplicate",
+        _("表内重复，和第%s行是同一人同一险种，留一行"),
+        f"""
+        SELECT f.file, f.source_row, f.first_row AS said FROM (
+            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value(s.source_row) OVER one AS first_row
+            FROM import_staging_registration s WHERE s.batch = %(batch)s AND s.person IN ({suspects})
+            WINDOW one AS (PARTITION BY s.person, s.insurance ORDER BY s.file, s.source_row)
+        ) f WHERE f.place > 1
+        """,
+    )
+    same = SAME_PERSON.format(a="s.name", b="r.name", ai="s.initials", bi="r.initials")
+    ctx.refuse_staged(
+        "used_number",
+        _("这个身份证号在库里是另一位居民（%s），请核对"),
+        f"""
+        SELECT s.file, s.source_row, left(r.name, 1) || '*' AS said
+        FROM import_staging_registration s
+        JOIN enrollment_resident r
+            ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+        WHERE s.batch = %(batch)s AND s.name <> r.name AND NOT {same}
+        """,
+        county=county.pk,
+    )
+
+
+def _people(ctx: Context, *, with_ids: bool) -> None:
+    """Who the staged people are: a temporary table of person, the row that speaks for her, and her resident.
+
+    The medical row speaks where there is one. ``with_ids`` gives newcomers the ids they will have.
+    """
+    newcomer = "nextval(pg_get_serial_sequence('enrollment_resident', 'id'))" if with_ids else "NULL::bigint"
+    ctx.execute("DROP TABLE IF EXISTS pg_temp.import_people, pg_temp.import_households")
+    ctx.execute(
+        f"""
+        CREATE TEMPORARY TABLE import_people ON COMMIT DROP AS
+        SELECT s.person, {_KEY} AS row_key, coalesce(r.id, n.id, {newcomer}) AS resident_id,
+               r.id IS NULL AND n.id IS NULL AS is_newcomer
+        FROM import_staging_registration s
+        LEFT JOIN enrollment_resident r
+            ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+        LEFT JOIN (
+            SELECT min(k.id) AS id, k.unit_id, k.name, k.birth_date, h.number
+            FROM enrollment_resident k JOIN enrollment_household h ON h.id = k.household_id
+            WHERE k.county_id = %(county)s AND k.number_index IS NULL AND k.id_kind = 'birth_certificate'
+                AND k.merged_into_id IS NULL
+            GROUP BY k.unit_id, k.name, k.birth_date, h.number
+        ) n ON s.number_index IS NULL AND n.unit_id = s.unit_id AND n.name = s.name
+            AND n.birth_date = s.birth_date AND n.number = s.household
+        WHERE s.batch = %(batch)s AND (s.insurance = 'medical' OR NOT EXISTS (
+            SELECT FROM import_staging_registration m
+            WHERE m.batch = %(batch)s AND m.insurance = 'medical' AND m.person = s.person))
+        """,
+        county=county_of(ctx).pk,
+    )
+    ctx.execute(
+        f"""
+        CREATE TEMPORARY TABLE import_households ON COMMIT DROP AS
+        SELECT s.unit_id, s.household AS number, min({_KEY}) AS row_key
+        FROM import_staging_registration s WHERE s.batch = %(batch)s AND s.household IS NOT NULL
+        GROUP BY s.unit_id, s.household
+        """
+    )
+    ctx.execute("ANALYZE import_people, import_households")
+
+
+# What the file says of a household and of a resident, by the row that speaks for it.
+_SAID_HOUSEHOLD: Final = f"""
+    SELECT h.id, s.village_id, s.group_name, s.house_number, s.head_name
+    FROM import_households l
+    JOIN import_staging_registration s ON s.batch = %(batch)s AND {_KEY} = l.row_key
+    JOIN enrollment_household h ON h.unit_id = l.unit_id AND h.number = l.number
+"""
+_SAID_RESIDENT: Final = f"""
+    SELECT p.resident_id AS id, s.township_id, s.unit_id, s.village_id, h.id AS household_id, s.relation,
+           s.relation IN ('户主', '本人') AS is_head, s.nickname, s.registration_area, s.residence_permit, s.address,
+           s.phone_tail, s.phone_encrypted
+    FROM import_people p
+    JOIN import_staging_registration s ON s.batch = %(batch)s AND {_KEY} = p.row_key
+    LEFT JOIN enrollment_household h ON h.unit_id = s.unit_id AND h.number = s.household
+    WHERE NOT p.is_newcomer
+"""
+
+
+def _differs(said: str, kept: str, columns: tuple[str, ...]) -> str:
+    return " OR ".join(
+        f"({said}.{c} IS NOT NULL AND {said}.{c} IS DISTINCT FROM {kept}.{c})" for c in columns
+    )
+
+
+def _preview(ctx: Context) -> Counts:
+    plan = plan_of(ctx)
+    _people(ctx, with_ids=False)
+    # A household new to the register is news of its residents too.
+    new, changed, total = ctx.one(
+        f"""
+        WITH people AS (
+            SELECT s.id FROM ({_SAID_RESIDENT}) s JOIN enrollment_resident r ON r.id = s.id
+            WHERE {_differs("s", "r", _RESIDENT)}
+        ), households AS (
+            SELECT s.id, s.unit_id, s.number FROM (
+                SELECT said.*, k.unit_id, k.number FROM ({_SAID_HOUSEHOLD}) said
+                JOIN enrollment_household k ON k.id = said.id
+            ) s JOIN enrollment_household h ON h.id = s.id WHERE {_differs("s", "h", _HOUSEHOLD)}
+        ), moved AS (
+            SELECT l.row_key FROM import_households l JOIN households h USING (unit_id, number)
+            UNION
+            SELECT l.row_key FROM import_households l
+            LEFT JOIN enrollment_household h ON h.unit_id = l.unit_id AND h.number = l.number WHERE h.id IS NULL
+        )
+        SELECT count(*) FILTER (WHERE g.id IS NULL),
+               count(*) FILTER (WHERE g.id IS NOT NULL AND (
+                    {_differs("s", "g", _REGISTRATION)}
+                    OR (q.id IS NOT NULL AND p.row_key = {_KEY}) OR m.row_key IS NOT NULL)),
+               count(*)
+        FROM import_staging_registration s
+        JOIN import_people p ON p.person = s.person
+        LEFT JOIN enrollment_registration g ON g.resident_id = p.resident_id AND g.insurance = s.insurance
+            AND g.coverage_year = %(year)s
+        LEFT JOIN people q ON q.id = p.resident_id
+        LEFT JOIN moved m ON m.row_key = {_KEY}
+        WHERE s.batch = %(batch)s
+        """,
+        year=plan.coverage_year,
+    )
+    spelled = ctx.one(
+        f"""
+        SELECT count(*) FROM import_people p
+        JOIN import_staging_registration s ON s.batch = %(batch)s AND {_KEY} = p.row_key
+        JOIN enrollment_resident r ON r.id = p.resident_id AND r.name <> s.name
+        """
+    )[0]
+    if spelled:
+        ctx.warnings["name_spelled_otherwise"] = spelled
+    return Counts(new, changed, total - new - changed)
+
+
+def _apply(ctx: Context) -> Counts:
+    county, plan = county_of(ctx), plan_of(ctx)
+    _people(ctx, with_ids=True)
+    insert_returning(
+        ctx,
+        "enrollment_household",
+        f"""
+        INSERT INTO enrollment_household (township_id, unit_id, village_id, number, group_name, house_number,
+            head_name, walk)
+        SELECT s.township_id, s.unit_id, s.village_id, s.household, coalesce(s.group_name, ''),
+               coalesce(s.house_number, ''), coalesce(s.head_name, ''), s.source_row
+        FROM import_households l
+        JOIN import_staging_registration s ON s.batch = %(batch)s AND {_KEY} = l.row_key
+        LEFT JOIN enrollment_household h ON h.unit_id = l.unit_id AND h.number = l.number
+        WHERE h.id IS NULL
+        """,
+    )
+    changed = logged_update(ctx, table="enrollment_household", found=_SAID_HOUSEHOLD, columns=_HOUSEHOLD)
+    changed += logged_update(
+        ctx,
+        table="enrollment_resident",
+        found=_SAID_RESIDENT,
+        columns=_RESIDENT,
+        always=("phone_encrypted",),
+    )
+    try:
+        newcomers = insert_returning(
+            ctx,
+            "enrollment_resident",
+            f"""
+            INSERT INTO enrollment_resident (id, county_id, township_id, unit_id, village_id, household_id, name,
+                initials, nickname, relation, is_head, id_kind, number_encrypted, number_index, tail_index,
+                birth_date, sex, registration_area, residence_permit, in_school, school, employee_pension,
+                employee_medical, other_enrolment, phone_encrypted, phone_tail, address)
+            SELECT p.resident_id, %(county)s, s.township_id, s.unit_id, s.village_id, h.id, s.name,
+                coalesce(s.initials, ''), coalesce(s.nickname, ''), coalesce(s.relation, ''),
+                coalesce(s.relation IN ('户主', '本人'), false), s.id_kind, s.number_encrypted, s.number_index,
+                s.tail_index, s.birth_date, coalesce(s.sex, ''), coalesce(s.registration_area, 'local'),
+                coalesce(s.residence_permit, 'false'), false, '', false, false, '', s.phone_encrypted,
+                coalesce(s.phone_tail, ''), coalesce(s.address, '')
+            FROM import_people p
+            JOIN import_staging_registration s ON s.batch = %(batch)s AND {_KEY} = p.row_key
+            LEFT JOIN enrollment_household h ON h.unit_id = s.unit_id AND h.number = s.household
+            WHERE p.is_newcomer
+            """,
+            county=county.pk,
+        )
+    except IntegrityError:
+        raise ImportRefused(_("检查之后有人登记了同样的身份证号，请重新检查这一批")) from None
+    new = insert_returning(
+        ctx,
+        "enrollment_registration",
+        """
+        INSERT INTO enrollment_registration (township_id, unit_id, village_id, resident_id, plan_id, insurance,
+            coverage_year, tier, is_new, missed_years, repaired_years, closing_reason, batch)
+        SELECT s.township_id, s.unit_id, s.village_id, p.resident_id, %(plan)s, s.insurance, %(year)s, s.tier,
+               coalesce(s.is_new, false), 0, 0, '', %(batch)s
+        FROM import_staging_registration s
+        JOIN import_people p ON p.person = s.person
+        LEFT JOIN enrollment_registration g ON g.resident_id = p.resident_id AND g.insurance = s.insurance
+            AND g.coverage_year = %(year)s
+        WHERE s.batch = %(batch)s AND g.id IS NULL
+        """,
+        plan=plan.pk,
+        year=plan.coverage_year,
+    )
+    changed += logged_update(
+        ctx,
+        table="enrollment_registration",
+        found="""
+            SELECT g.id, s.tier, s.is_new FROM import_staging_registration s
+            JOIN import_people p ON p.person = s.person AND NOT p.is_newcomer
+            JOIN enrollment_registration g ON g.resident_id = p.resident_id AND g.insurance = s.insurance
+                AND g.coverage_year = %(year)s
+            WHERE s.batch = %(batch)s
+        """,
+        columns=_REGISTRATION,
+        year=plan.coverage_year,
+    )
+    ctx.summary["newcomers"] = newcomers
+    ctx.summary["to_assess"] = new + changed
+    return Counts(new, changed, 0)
+
+
+def _blockers(ctx: Context) -> list[str]:
+    found = []
+    residents = made_by(ctx, "enrollment_resident", "resident_id")
+    others = Registration.objects.filter(residents).exclude(batch=ctx.batch.pk).count()
+    groups = Membership.objects.filter(residents).count() + FamilyRecord.objects.filter(residents).count()
+    if others:
+        found.append(_("本批登记的居民另有 %(n)s 条参保登记") % {"n": others})
+    if groups:
+        found.append(_("本批登记的居民已有 %(n)s 条特殊群体或计生记录") % {"n": groups})
+    return found
+
+
+def _undo(ctx: Context) -> None:
+    restore(ctx, "enrollment_registration", _REGISTRATION)
+    restore(ctx, "enrollment_resident", (*_RESIDENT, "phone_encrypted"))
+    restore(ctx, "enrollment_household", _HOUSEHOLD)
+    ranges = ctx.batch.summary.get("inserted", {})
+    for table in ("enrollment_registration", "enrollment_resident", "enrollment_household"):
+        # A household that others have joined since stays.
+        joined = (
+            " AND NOT EXISTS (SELECT FROM enrollment_resident r WHERE r.household_id = t.id)"
+            if table == "enrollment_household"
+            else ""
+        )
+        for first, last in ranges.get(table, []):
+            ctx.execute(
+                f"DELETE FROM {table} t WHERE t.id BETWEEN %(first)s AND %(last)s{joined}",
+                first=first,
+                last=last,
+            )
+
+
+KIND: Final = ImportKind(
+    name="registration",
+    label=gettext_lazy("参保登记信息"),
+    help=gettext_lazy("一行是一个人的一个险种。已有的人按身份证号认出，只改变更的项"),
+    required=("name", "id_number", "village", "insurance"),
+    optional=(
+        "township", "group", "household", "head", "relation", "phone", "address", "year", "tier", "is_new",
+        "household_registration", "residence_permit", "house_number", "nickname", "id_kind", "sex", "birth_date",
+    ),
+    staging="import_staging_registration",
+    columns=registration_rows.COLUMNS,
+    reader=registration_rows.reader,
+    check=_check,
+    preview=_preview,
+    apply=_apply,
+    undo=_undo,
+    blockers=_blockers,
+    roles=frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "township_clerk"}),
+    options=plan_options,
+    needs_plan=True,
+)  # fmt: skip

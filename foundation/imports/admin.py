@@ -1,0 +1,89 @@
+"""Import batches and the rows that went back, to read; the way in is the import page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Min, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+
+from foundation.imports.models import BatchState, ImportBatch, ReturnedRow
+from foundation.office import ScopedModelAdmin, Waiting, waits_in_office
+
+
+@admin.register(ImportBatch)
+class ImportBatchAdmin(ScopedModelAdmin):
+    """导入批次."""
+
+    list_display = (
+        "file_name", "kind", "state", "read_count", "new_count", "changed_count", "unchanged_count",
+        "rejected_count", "uploaded_by", "uploaded_at",
+    )  # fmt: skip
+    list_filter = (("state", ChoicesDropdownFilter),)
+    list_select_related = ("uploaded_by",)
+    fields = (*list_display, "accepted_count", "applied_at", "reasons")
+    readonly_fields = fields
+    ordering = ("-pk",)
+
+
+@admin.register(ReturnedRow)
+class ReturnedRowAdmin(ScopedModelAdmin):
+    """退回的行: row number and reason; the row itself stays sealed."""
+
+    list_display = ("batch_name", "source_row", "message", "closed_at", "closed_reason")
+    list_filter = (("closed_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("batch",)
+    fields = ("batch_name", "source_row", "message", "closed_at", "closed_reason")
+    readonly_fields = fields
+    search_fields = ("message",)
+    search_help_text = gettext_lazy("错误原因里的字")
+    ordering = ("-batch_id", "source_row")
+
+    def narrow(self, queryset: QuerySet[Any], user: Any) -> QuerySet[Any]:
+        return queryset.filter(batch__in=ImportBatch.objects.visible_to(user))
+
+    @admin.display(description=gettext_lazy("文件"))
+    def batch_name(self, row: ReturnedRow) -> str:
+        """The file it came in."""
+        return row.batch.file_name
+
+
+@waits_in_office
+def rows_returned(user: Any, today: date) -> Iterator[Waiting]:
+    """Rows sent back and not corrected yet, by file."""
+    open_rows = (
+        ReturnedRow.objects.filter(
+            closed_at=None, batch__state=BatchState.APPLIED, batch__in=ImportBatch.objects.visible_to(user)
+        )
+        .values("batch_id", "batch__file_name")
+        .annotate(n=Count("pk"), since=Min("batch__applied_at"))
+        .order_by("batch_id")
+    )
+    for row in open_rows[:5]:
+        if row["since"] is not None:
+            yield Waiting(
+                title=_("名单退回的行"), note=row["batch__file_name"], since=row["since"], count=row["n"],
+                unit=_("行"), url=f"{reverse('admin:imports_returnedrow_changelist')}?closed_at__isempty=1",
+                button=_("看退回"),
+            )  # fmt: skip
+
+
+@waits_in_office
+def batches_to_apply(user: Any, today: date) -> Iterator[Waiting]:
+    """Files that were checked and wait for a decision."""
+    found = (
+        ImportBatch.objects.visible_to(user)
+        .filter(state=BatchState.CHECKED)
+        .aggregate(n=Count("pk"), since=Min("uploaded_at"))
+    )
+    if found["n"]:
+        yield Waiting(
+            title=_("名单检查完，还没入库"), since=found["since"], count=found["n"], unit=_("份"),
+            url=reverse("admin:imports_importbatch_changelist"), button=_("去入库"),
+        )  # fmt: skip

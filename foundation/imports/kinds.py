@@ -1,0 +1,132 @@
+"""Kinds of files. The app that owns the data declares what a file must hold, how a row is read, what it changes.
+
+A kind is a set of functions over one ``Context``. The engine calls them in this order, each inside the transaction and
+scope of whoever imports:
+
+1. ``reader(ctx)`` gives the function that turns one row (``{field: text}``) into the values of a staging row, or
+   into ``Refused``. It sees one row at a time and touches no table.
+2. ``check(ctx)`` looks across the staged rows and at the register, set-based, and returns what cannot go in
+   (``ctx.refuse_staged``).
+3. ``preview(ctx)`` counts what would happen; it writes nothing.
+4. ``apply(ctx)`` makes it happen, set-based; ``undo(ctx)`` takes it back.
+
+Apps above the kind's own add to it by ``on_applied`` (figures to count anew) and ``on_undo`` (reasons why a batch can no
+longer be taken back).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+    from foundation.imports.engine.context import Context
+
+
+class ImportRefused(Exception):
+    """The whole file or batch cannot be used; the message is for the sender."""
+
+
+class Refused(NamedTuple):
+    """One row goes back: a stable code and the sentence the sender reads."""
+
+    code: str
+    message: str
+
+
+class Counts(NamedTuple):
+    """What a batch does to the register. They add up to the rows accepted; ``closed`` stands beside them."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    closed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A choice that belongs to a file, made on the page or by a flag: ``plan`` or ``category``."""
+
+    name: str
+    label: str | StrPromise
+    choices: tuple[tuple[str, str], ...]
+    required: bool = True
+
+
+StagedRow = Sequence[str | None]
+RowReader = Callable[[dict[str, str]], StagedRow | Refused]
+
+
+def _no_options(user: Any) -> tuple[Option, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class ImportKind:
+    """A kind of file. ``staging`` is an unlogged table with ``batch, file, source_row`` before ``columns``."""
+
+    name: str
+    label: str | StrPromise
+    help: str | StrPromise
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    staging: str
+    columns: tuple[str, ...]
+    reader: Callable[[Context], RowReader]
+    check: Callable[[Context], None]
+    preview: Callable[[Context], Counts]
+    apply: Callable[[Context], Counts]
+    undo: Callable[[Context], None]
+    roles: frozenset[str]
+    options: Callable[[Any], tuple[Option, ...]] = _no_options
+    blockers: Callable[[Context], list[str]] = field(default=lambda ctx: [])
+    # A full list closes what it no longer names; only lists of people can be full.
+    can_be_full: bool = False
+    needs_plan: bool = False
+    any_of: tuple[tuple[str, ...], ...] = ()
+    """Groups of fields of which a file must have at least one."""
+
+
+_KINDS: dict[str, ImportKind] = {}
+_APPLIED: list[tuple[frozenset[str], Callable[[Context], dict[str, Any]]]] = []
+_UNDO: list[tuple[frozenset[str], Callable[[Context], list[str]]]] = []
+
+
+def register(kind: ImportKind) -> None:
+    """Add a kind; its name is the KIND of ``import_file``."""
+    _KINDS[kind.name] = kind
+
+
+def import_kind(name: str) -> ImportKind:
+    """The registered kind. Raises ImportRefused, naming those there are."""
+    if name not in _KINDS:
+        raise ImportRefused(f"unknown kind of file {name!r}; known: {', '.join(sorted(_KINDS))}")
+    return _KINDS[name]
+
+
+def kinds_for(user: Any) -> list[ImportKind]:
+    """The kinds a person's post may import, in the order they were registered."""
+    return [kind for kind in _KINDS.values() if getattr(user, "role", "") in kind.roles]
+
+
+def on_applied(kinds: Sequence[str], effect: Callable[[Context], dict[str, Any]]) -> None:
+    """Call ``effect`` in the transaction that applies or undoes a batch of these kinds; its keys join the summary."""
+    _APPLIED.append((frozenset(kinds), effect))
+
+
+def on_undo(kinds: Sequence[str], blockers: Callable[[Context], list[str]]) -> None:
+    """Ask ``blockers`` before a batch of these kinds is undone: sentences that say what depends on it."""
+    _UNDO.append((frozenset(kinds), blockers))
+
+
+def effects_of(name: str) -> list[Callable[[Context], dict[str, Any]]]:
+    """What apps above the kind's own do after it was applied."""
+    return [effect for kinds, effect in _APPLIED if name in kinds]
+
+
+def undo_checks_of(name: str) -> list[Callable[[Context], list[str]]]:
+    """What apps above the kind's own say against taking it back."""
+    return [check for kinds, check in _UNDO if name in kinds]

@@ -1,0 +1,126 @@
+"""Take files in: sealed into storage, one batch for the files of one upload."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import IO, Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from foundation.audit.services import record
+from foundation.imports.engine import vault
+from foundation.imports.kinds import ImportRefused, import_kind
+from foundation.imports.models import BatchState, ImportBatch, ImportFile, ReturnedRow
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it arrives: the sender's name for it, and its bytes."""
+
+    name: str
+    content: IO[bytes]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is said beside the files: what they are, for which plan or group, whether the list is complete."""
+
+    kind: str
+    county_code: str
+    plan_code: str = ""
+    category_code: str = ""
+    full_list: bool = False
+
+
+@transaction.atomic
+def receive(*, by: Any, terms: Terms, uploads: Sequence[Upload]) -> ImportBatch:
+    """Store the files encrypted and open a batch for them. Raises ImportRefused for terms that cannot be."""
+    kind = import_kind(terms.kind)
+    if not uploads:
+        raise ImportRefused(_("没有文件。请选择要导入的文件"))
+    if terms.full_list and not kind.can_be_full:
+        raise ImportRefused(_("“%(kind)s”没有全量清单的做法，请去掉全量再导入") % {"kind": kind.label})
+    if by is not None and kind.roles and by.role not in kind.roles:
+        raise ImportRefused(_("您的岗位不能导入“%(kind)s”") % {"kind": kind.label})
+    names = [PurePath(upload.name.replace("\\", "/")).name[-120:] for upload in uploads]
+    batch = ImportBatch.objects.create(
+        kind=terms.kind,
+        county_code=terms.county_code,
+        plan_code=terms.plan_code,
+        category_code=terms.category_code,
+        full_list=terms.full_list,
+        file_name="、".join(names)[:120],
+        sha256="",
+        uploaded_by=by,
+    )
+    digest = hashlib.sha256()
+    for position, (name, upload) in enumerate(zip(names, uploads, strict=True)):
+        stored = vault.store(upload.content, folder=f"imports/{terms.county_code}")
+        digest.update(stored.sha256.encode())
+        ImportFile.objects.create(
+            batch=batch,
+            position=position,
+            name=name,
+            size=stored.size,
+            sha256=stored.sha256,
+            stored_as=stored.name,
+        )
+    batch.sha256 = digest.hexdigest()
+    batch.save(update_fields=["sha256"])
+    record(
+        by=by,
+        action="import.receive",
+        target_kind="import",
+        target=batch.pk,
+        county_code=terms.county_code,
+        detail={
+            "kind": terms.kind,
+            "files": len(names),
+            "sha256": batch.sha256,
+            "full_list": terms.full_list,
+        },
+    )
+    return batch
+
+
+def receive_paths(*, by: Any, terms: Terms, paths: Sequence[Path]) -> ImportBatch:
+    """``receive`` for files on this machine. Raises ImportRefused for a path that cannot be read."""
+    opened: list[IO[bytes]] = []
+    try:
+        for path in paths:
+            try:
+                opened.append(path.open("rb"))
+            except OSError:
+                raise ImportRefused(_("打不开文件：%(name)s") % {"name": path.name}) from None
+        uploads = [Upload(path.name, content) for path, content in zip(paths, opened, strict=True)]
+        return receive(by=by, terms=terms, uploads=uploads)
+    finally:
+        for content in opened:
+            content.close()
+
+
+@transaction.atomic
+def abandon(*, by: Any, batch: ImportBatch) -> None:
+    """Drop a batch that was not applied: its files and staged rows go, its line in the history stays."""
+    held = ImportBatch.objects.select_for_update().get(pk=batch.pk)
+    if not held.is_open:
+        raise ImportRefused(_("这一批已经入库或结束，不能放弃"))
+    clear_staging(held)
+    ReturnedRow.objects.filter(batch=held).delete()
+    for file in held.files.all():
+        vault.remove(file.stored_as)
+    held.files.update(stored_as="", table={})
+    held.state = BatchState.ABANDONED
+    held.save(update_fields=["state"])
+    record(by=by, action="import.abandon", target_kind="import", target=held.pk, county_code=held.county_code)
+    batch.state = held.state
+
+
+def clear_staging(batch: ImportBatch) -> None:
+    """Remove a batch's staged rows."""
+    with transaction.get_connection().cursor() as cursor:
+        cursor.execute(f"DELETE FROM {import_kind(batch.kind).staging} WHERE batch = %s", [batch.pk])
