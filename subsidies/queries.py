@@ -208,7 +208,7 @@ def check_examples(plan: Plan, examples: Sequence[Mapping[str, Any]]) -> Checked
         try:
             row = facts_row(subject, example["resident"], quote, known_categories())
         except PlanError as error:
-            raise PlanError(error.code, place=f"{example['id']} {error.place}", **error.detail) from None
+            raise error.within(str(example["id"])) from None
         settings_key = json.dumps(example.get("settings") or {}, sort_keys=True)
         together.setdefault((example["insurance"], settings_key), []).append((example, row))
     failed: dict[str, dict[str, tuple[object, object]]] = {}

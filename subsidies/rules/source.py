@@ -45,6 +45,12 @@ class PlanError(ValueError):
         words = ", ".join(f"{key}={value}" for key, value in self.detail.items())
         super().__init__(f"line {line}: {place}: {code}" + (f" ({words})" if words else ""))
 
+    def within(self, place: str) -> PlanError:
+        """The same error inside a larger place."""
+        error = PlanError(self.code, line=self.line, place=f"{place} {self.place}".strip())
+        error.detail = self.detail
+        return error
+
 
 def read_source(text: str) -> tuple[dict[str, Plain], dict[Path, int]]:
     """Read YAML text into plain data and the line (from 1) of every value.

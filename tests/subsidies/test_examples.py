@@ -1,0 +1,175 @@
+"""Each plan proves itself by its worked examples: defaults of every certainty, and the other readings by setting."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from subsidies.queries import PLANS
+from tests.subsidies.asking import check, example, holds
+
+pytestmark = pytest.mark.django_db
+
+EXAMPLES = [
+    (path.stem, each["id"])
+    for path in sorted((PLANS / "examples").glob("*.json"))
+    for each in json.loads(path.read_text(encoding="utf-8"))["examples"]
+]
+
+_answers: dict[str, dict[str, Any]] = {}
+
+
+@pytest.mark.covers("E013", "E015", "E018", "E019", "E024", "E026", "E027", "E028", "E030", "E035", "E037")
+@pytest.mark.covers("E040", "E042", "E043", "E049")
+@pytest.mark.parametrize("plan, name", EXAMPLES, ids=[name for _, name in EXAMPLES])
+def test_worked_example_passes(plan: str, name: str) -> None:
+    if plan not in _answers:
+        _answers[plan] = check(plan)
+    answer = _answers[plan]
+    assert answer["total"] == sum(each == plan for each, _ in EXAMPLES)
+    failed = {each["id"]: each["differences"] for each in answer["failed"]}
+    assert failed.get(name) is None
+
+
+def test_every_plan_file_has_examples() -> None:
+    assert {path.stem for path in PLANS.glob("*.yaml")} == {plan for plan, _ in EXAMPLES}
+
+
+FULL = {"decision": "accept", "personal_amount": "350.00", "government_paid_amount": "0.00", "payers": {}}
+HALF = {"personal_amount": "175.00", "payers": {"government_or_department": "175.00"}}
+FREE = {"personal_amount": "0.00", "payers": {"government_or_department": "350.00"}}
+
+OTHER_READINGS = [
+    example("M-05", "medical", FULL, birth_date="1962-12-31", settings={"medical.age_reference_date": "payment_date"}),
+    example("M-07", "medical", HALF, birth_date="1963-06-15",
+            settings={"medical.age_reference_date": "within_coverage_year"}),
+    example("first day of the year", "medical", HALF, birth_date="1963-01-01",
+            settings={"medical.age_reference_date": "coverage_start"}),
+    example("a day later", "medical", FULL, birth_date="1963-01-02",
+            settings={"medical.age_reference_date": "coverage_start"}),
+    example("M-19", "medical", FREE, categories=["disabled"], disability_grade=1,
+            settings={"medical.waiver_categories_extra": ["severely_disabled"]}),
+    example("M-19, grade 3", "medical", FULL, categories=["disabled"], disability_grade=3,
+            settings={"medical.waiver_categories_extra": ["severely_disabled"]}),
+    example("M-20", "medical", FREE, categories=["orphan"], settings={"medical.waiver_categories": ["orphan"]}),
+    example("M-27", "medical", FREE | {"timing": "late", "benefit_start": "2023-03-10"}, birth_date="1947-05-05",
+            payment_date="2023-03-10", settings={"medical.waiting_exempt_categories": ["waived"]}),
+    example("M-27 by group", "medical", FREE | {"benefit_start": "2023-03-10"}, categories=["dibao"],
+            payment_date="2023-03-10", settings={"medical.waiting_exempt_categories": ["dibao"]}),
+    example("M-28", "medical", FULL | {"timing": "on_time"}, payment_date="2022-09-30",
+            settings={"medical.window_open": "2022-09-01"}),
+    example("M-29", "medical", {"decision": "hold", "timing": "before_window"}, payment_date="2022-10-10",
+            settings={"plan.window_vs_stage": "stage"}),
+    example("M-31", "medical", {"decision": "refuse", "reason": "employee_pension"}, employee_pension=True,
+            settings={"scope.employee_exclusion_mode": "either"}),
+    example("M-35", "medical", {"decision": "refuse", "reason": "not_in_scope"}, household_registration="outside",
+            residence_permit="parent", birth_date="2015-01-01", settings={"scope.accompanying_children": False}),
+    example("M-40", "medical", {"personal_amount": "177.78", "government_paid_amount": "177.77",
+                                "payers": {"government_or_department": "177.77"}}, birth_date="1957-05-05",
+            settings={"medical.personal": 355.55, "money.rounding": "personal_half_up"}),
+    example("students", "medical", FULL, household_registration="outside", in_school=True, school="university",
+            settings={"scope.students_at_school_place": True}),
+    example("local waivers only", "medical", FULL, household_registration="outside", residence_permit=True,
+            categories=["dibao"], settings={"waiver.requires_local_registration": True}),
+    example("no cover left", "medical", {"decision": "refuse", "reason": "no_cover_left"}, payment_date="2023-09-01",
+            settings={"medical.late_no_cover_action": "refuse"}),
+    example("P-11", "pension", {"personal_amount": "0.00", "payers": {"government": "100.00"}}, tier=100,
+            categories=["dibao"], settings={"pension.government_paid_categories_extra": ["dibao"]}),
+    example("P-14 on top", "pension", {"personal_amount": "500.00", "government_paid_amount": "100.00"}, tier=500,
+            categories=["disabled"], disability_grade=1,
+            settings={"pension.government_paid_higher_tier": "on_top"}),
+    example("P-14 none", "pension", {"personal_amount": "500.00", "government_paid_amount": "0.00", "payers": {}},
+            tier=500, categories=["disabled"], disability_grade=1,
+            settings={"pension.government_paid_higher_tier": "none"}),
+    example("P-14 only 100", "pension", {"decision": "refuse"}, tier=500, categories=["disabled"], disability_grade=1,
+            settings={"pension.government_paid_higher_tier": "tier_100_only"}),
+    example("P-16", "pension", {"decision": "refuse", "reason": "under_16"}, tier=300, birth_date="2006-12-31",
+            settings={"pension.min_age_reference": "payment_date"}),
+    example("P-16 by the year's end", "pension", {"decision": "accept"}, tier=300, birth_date="2006-12-31",
+            settings={"pension.min_age_reference": "prior_year_end"}),
+    example("P-24", "pension", {"decision": "accept", "personal_amount": "300.00"}, tier=300, birth_date="1962-12-31",
+            settings={"pension.max_age": "accept"}),
+    example("P-25", "pension", {"decision": "refer", "timing": "out_of_period"}, tier=300, payment_date="2023-01-05",
+            settings={"pension.late_rule": "refer"}),
+    example("P-26", "pension", {"decision": "refuse", "reason": "not_in_scope"}, tier=300,
+            household_registration="outside", residence_permit=True, settings={"scope.pension_permit_holders": False}),
+    example("pension from 1 October", "pension", {"decision": "accept"}, tier=300, payment_date="2022-10-01",
+            settings={"pension.window": "window"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", OTHER_READINGS, ids=[each["id"] for each in OTHER_READINGS])
+def test_setting_turns_the_answer_to_the_other_reading(asked: dict[str, Any], tmp_path: Path) -> None:
+    holds("shanting-2023", [asked], tmp_path)
+    without = {key: value for key, value in asked.items() if key != "settings"}
+    turned = check("shanting-2023", [without], tmp_path)["failed"]
+    same_as_default = {"P-16", "a day later", "M-19, grade 3"}
+    assert bool(turned) != (asked["id"] in same_as_default)
+
+
+SILENCE = [
+    example("unknown birth date", "medical", {"decision": "refer", "reason": "birth_date_missing"}, birth_date=None),
+    example("no tier chosen", "pension", {"decision": "hold", "reason": "tier_not_chosen"}),
+    example("a near name of a group for tier 100", "pension", {"decision": "refer", "reason": "tier_100_not_allowed"},
+            tier=100, categories=["registered_poor_not_out"]),
+    example("after the year", "medical", {"decision": "refer", "reason": "after_coverage_year"},
+            payment_date="2024-01-01"),
+]  # fmt: skip
+
+
+def test_silence_refers_and_never_takes_the_highest_price(tmp_path: Path) -> None:
+    holds("shanting-2023", SILENCE, tmp_path)
+
+
+EDGES = [
+    example("eve of the period", "medical", {"decision": "hold", "timing": "before_window"}, payment_date="2022-09-30"),
+    example("first day", "medical", {"timing": "on_time", "benefit_start": "2023-01-01"}, payment_date="2022-10-01"),
+    example("last day", "medical", {"timing": "on_time", "benefit_start": "2023-01-01"}, payment_date="2022-12-31"),
+    example("first late day", "medical", {"timing": "late", "benefit_start": "2023-05-01"}, payment_date="2023-01-01"),
+    example("last month with cover", "medical", {"benefit_start": "2023-12-01", "benefit_end": "2023-12-31",
+                                                  "warnings": []}, payment_date="2023-08-31"),
+    example("first month without", "medical", {"decision": "accept", "benefit_start": None, "benefit_end": None,
+                                                "warnings": ["no_cover_left"]}, payment_date="2023-09-01"),
+    example("59", "medical", FULL, birth_date="1963-01-01"),
+    example("60", "medical", HALF, birth_date="1962-12-31"),
+    example("69", "medical", HALF, birth_date="1953-01-01"),
+    example("70", "medical", FREE, birth_date="1952-12-31"),
+    example("dead the day of payment", "medical", {"reason": "deceased"}, death_date="2022-11-30"),
+    example("dead a day later", "medical", {"decision": "accept"}, death_date="2022-12-01"),
+    example("dead comes before paid twice", "medical", {"reason": "deceased"}, death_date="2022-11-01",
+            other_enrolment="same_plan_paid"),
+    example("outside comes before employed", "medical", {"reason": "not_in_scope"}, employee_medical=True,
+            household_registration="outside"),
+    example("five guarantees are tekun", "medical", FREE, categories=["wubao"]),
+    example("tekun is five guarantees", "pension", {"decision": "accept", "personal_amount": "100.00"}, tier=100,
+            categories=["tekun"]),
+    example("no tier of the plan", "pension", {"decision": "refuse", "reason": "unknown_tier"}, tier=400),
+    example("tier 100 for nobody else", "pension", {"decision": "refuse", "reason": "tier_100_not_allowed"}, tier=100),
+    example("eve of the stage", "pension", {"decision": "hold", "timing": "before_window"}, tier=300,
+            payment_date="2022-10-15"),
+    example("first day of the stage", "pension", {"decision": "accept", "timing": "on_time"}, tier=300,
+            payment_date="2022-10-16"),
+    example("paid elsewhere", "medical", {"decision": "refuse", "reason": "duplicate_elsewhere"},
+            other_enrolment="medical_outside_pool_city"),
+    example("which says nothing of pension", "pension", {"decision": "accept"}, tier=300,
+            other_enrolment="medical_outside_pool_city"),
+    *(example(f"tier {tier}", "pension", {"personal_amount": f"{tier}.00", "pension_government_subsidy": subsidy,
+                                          "total_amount": f"{tier}.00"}, tier=tier)
+      for tier, subsidy in ((300, "30.00"), (500, "60.00"), (600, "60.00"), (800, "80.00"), (1500, "80.00"),
+                            (2000, "80.00"), (2500, "80.00"), (3000, "80.00"), (4000, "80.00"), (5000, "80.00"))),
+]  # fmt: skip
+
+
+@pytest.mark.covers("E007", "E019", "E024", "E026", "E027", "E028", "E037", "E040", "E043")
+def test_bounds_of_shanting_2023(tmp_path: Path) -> None:
+    holds("shanting-2023", EDGES, tmp_path)
+
+
+def test_a_wrong_expectation_is_found_and_named(tmp_path: Path) -> None:
+    wrong = example("wrong", "medical", {"decision": "accept", "personal_amount": "351.00"})
+    answer = check("shanting-2023", [wrong, example("right", "medical", FULL)], tmp_path)
+    assert (answer["total"], answer["passed"]) == (2, 1)
+    assert answer["failed"] == [{"id": "wrong", "differences": {"personal_amount": ["351.00", "350.00"]}}]
