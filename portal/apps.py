@@ -5,9 +5,10 @@ from django.contrib.admin.apps import AdminConfig
 
 # Every Django process has the Celery application, so that a task is sent to our broker. Imported here and not
 # in the package's __init__, which the keepers of the embedded servers import too.
+from portal import checks
 from portal.celery import app as celery_app
 
-__all__ = ["OfficeAdminConfig", "PortalConfig", "celery_app"]
+__all__ = ["OfficeAdminConfig", "PortalConfig", "celery_app", "checks"]
 
 
 class PortalConfig(AppConfig):

@@ -78,8 +78,8 @@ def main(arguments: list[str]) -> int:
     rows = read_rows()
     tests: dict[str, list[str]] = defaultdict(list)
     for test, covered in coverage.rows_of.items():
-        for row in covered:
-            tests[row].append(test)
+        for number in covered:
+            tests[number].append(test)
     states: Counter[str] = Counter()
     print()
     for row in rows:

@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 
 from portal.embedded.accounts import EmbeddedError
-from portal.embedded.locks import open_lock, process_stamp, try_lock
+from portal.embedded.locks import open_lock, open_private, process_stamp, try_lock
 from portal.embedded.postgres import PostgresServer
 from portal.embedded.server import Server, free_port, port_is_free, write_private
 from portal.embedded.valkey import ValkeyServer
@@ -168,10 +168,10 @@ def _leave_starter(home: Path) -> None:
     os.chdir("/")
     os.umask(0o077)
     log = home / "keeper.log"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    flags = os.O_WRONLY | os.O_APPEND
     if log.exists() and log.stat().st_size > LARGEST_LOG:
         flags |= os.O_TRUNC
-    error = os.open(log, flags, 0o600)
+    error = open_private(log, flags)
     os.dup2(error, 2)
     os.close(error)
 

@@ -8,9 +8,20 @@ import subprocess
 from pathlib import Path
 
 
+def open_private(path: Path, flags: int) -> int:
+    """Open a file, made if need be, that the owner of its directory alone may read, also when root makes it.
+
+    The descriptor is not inherited by programs started later.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
+
+
 def open_lock(path: Path) -> int:
-    """Open a lock file, made if need be; the descriptor is not inherited by programs started later."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return open_private(path, os.O_RDWR)
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
@@ -35,4 +46,12 @@ def process_stamp(pid: int) -> str | None:
             ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
         )
         return said.stdout.strip() or None
-    return None if fields[0] == "Z" else fields[19]
+    return None if fields[0] == "Z" else f"{_boot()} {fields[19]}"
+
+
+def _boot() -> str:
+    """Which start of the machine this is: process ids and times begin anew with each."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

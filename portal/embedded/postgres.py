@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -219,7 +220,7 @@ class PostgresServer(Server):
             connection.close()
 
 
-def check_character_type(cursor: psycopg2.extensions.cursor) -> None:
+def check_character_type(cursor: Any) -> None:
     """Refuse a database whose LC_CTYPE does not know Chinese letters: its trigrams of Chinese are empty."""
     cursor.execute(
         "SELECT '张' ~ '^[[:alpha:]]$', pg_encoding_to_char(encoding), datctype"

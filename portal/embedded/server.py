@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portal.embedded.accounts import SERVER_ENVIRONMENT, Account, EmbeddedError, account_for, place_for
+from portal.embedded.locks import open_private
 
 MEGABYTE = 1024 * 1024
 
@@ -166,7 +167,7 @@ class Server(ABC):
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the server process under its account; it may not answer yet."""
-        with self.log.open("ab") as log:
+        with os.fdopen(open_private(self.log, os.O_WRONLY | os.O_APPEND), "ab") as log:
             return subprocess.Popen(
                 self.command(),
                 cwd="/",

@@ -134,9 +134,11 @@ def clear(directory: Path) -> None:
     for state in directory.glob("*/state.json"):
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             os.kill(json.loads(state.read_text())["keeper"], signal.SIGTERM)
-    for lock in directory.glob("*/keeper.lock"):
-        # Free once the keeper has stopped its server and ended.
-        eventually(lambda lock=lock: try_lock(open_lock(lock)))
+    # Free once the keeper has stopped its server and ended.
+    locks = [open_lock(path) for path in directory.glob("*/keeper.lock")]
+    eventually(lambda: all(try_lock(lock) for lock in locks))
+    for lock in locks:
+        os.close(lock)
     for location in directory.glob("*/location"):
         shutil.rmtree(location.read_text().strip(), ignore_errors=True)
 
@@ -394,9 +396,15 @@ def test_ordinary_user_runs_servers_of_its_own(data: Path, hold: Callable[..., H
     holder = hold(python=python, user=user.pw_uid, PYTHONPATH=paths)
     ask(holder.urls()[0], "CREATE TABLE kept AS SELECT 9 AS answer")
     holder.end()
-    # What an ordinary user made, root joins under that user's account.
-    assert ask(hold().urls()[0], "SELECT answer FROM kept") == 9
-    assert {path.stat().st_uid for path in (data / "pg").rglob("*")} == {user.pw_uid}
+    # What an ordinary user made, root joins under that user's account, and leaves usable for that user.
+    for name in ("keeper.lock", "keeper.log", "server.log"):
+        (data / "pg" / name).unlink()
+    as_root = hold()
+    assert ask(as_root.urls()[0], "SELECT answer FROM kept") == 9
+    assert {path.stat().st_uid for path in data.rglob("*")} == {user.pw_uid}
+    as_root.end()
+    again = hold(python=python, user=user.pw_uid, PYTHONPATH=paths)
+    assert ask(again.urls()[0], "SELECT answer FROM kept") == 9
 
 
 def interpreter_for(user: pwd.struct_passwd, paths: str) -> str:
@@ -446,6 +454,19 @@ def test_throwaway_servers_are_gone_after_a_kill(data: Path) -> None:
         if not killed:
             assert out.strip() == "taken back"
         eventually(lambda: not list(data.glob("pg/cluster")), seconds=10)
+
+
+def test_named_database_without_chinese_letters_is_refused(data: Path) -> None:
+    url = os.environ["DATABASE_URL"]
+    name = f"portal_test_ctype_{os.getpid()}"
+    ask(url, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
+    try:
+        named = re.sub(r"/[^/?]*(\?|$)", rf"/{name}\1", url)
+        done = run_manage(data, "migrate", DATABASE_URL=named, REDIS_URL=os.environ["REDIS_URL"])
+    finally:
+        ask(url, f"DROP DATABASE {name} WITH (FORCE)")
+    assert done.returncode == 1
+    assert "LC_CTYPE C," in done.stderr
 
 
 def run_manage(data: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
