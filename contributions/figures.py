@@ -54,7 +54,7 @@ def _standing(source: str, age: str = "age", place: str = "", amount: str = "0::
                count(*)::numeric AS heads, {amount} AS amount
         FROM {source}
         GROUP BY 1, 2, 3, 4
-    """  # noqa: S608
+    """
 
 
 def _reached(moves: str) -> str:
@@ -73,7 +73,7 @@ def _reached(moves: str) -> str:
             FROM ({moves}) m LEFT JOIN owed o ON o.registration_id = m.registration_id
         ) steps
         GROUP BY 1, 2, 3, 4, 5
-    """  # noqa: S608
+    """
 
 
 _PAID_MOVES = """
@@ -142,7 +142,7 @@ SETTLED = Figure(
         FROM contributions_taxentry t LEFT JOIN owed o ON o.registration_id = t.registration_id
         WHERE t.plan_id = %(plan)s AND t.settled_on IS NOT NULL
         GROUP BY 1, 2, 3, 4, 5
-    """,  # noqa: S608
+    """,
 )
 
 # Counted per unit, insurance and band, in the order of the page.
@@ -174,7 +174,7 @@ UNSETTLED_SQL = """
 def query(*figures: Figure) -> str:
     """One query for several figures; ``figure``, its name, stands before the columns of ``sql``."""
     parts = " UNION ALL ".join(
-        f"SELECT '{figure.name}' AS figure, f.* FROM ({figure.sql}) f"  # noqa: S608
+        f"SELECT '{figure.name}' AS figure, f.* FROM ({figure.sql}) f"
         for figure in figures
     )
     return f"WITH owed AS MATERIALIZED ({_OWED}) {parts}"

@@ -66,7 +66,7 @@ _REBUILD = f"""
         RETURNING 1
     )
     SELECT count(*) FROM figures
-"""  # noqa: S608
+"""
 
 _ADDED = ", ".join(f"sum({name})" for name in _MOVING)
 _UPSERT = ", ".join(f"{name} = kept.{name} + EXCLUDED.{name}" for name in _MOVING)
@@ -88,7 +88,7 @@ _FOLD = f"""
         ON CONFLICT (plan_id, unit_id, insurance, day) DO UPDATE SET {_UPSERT}
     )
     SELECT count(*) FROM taken
-"""  # noqa: S608
+"""
 
 
 def rebuild(plan: CollectionPlan) -> int:
