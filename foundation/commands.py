@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
@@ -60,3 +61,11 @@ def positive(text: str) -> int:
     if value <= 0:
         raise argparse.ArgumentTypeError("must be above zero")
     return value
+
+
+def answer_of(name: str, *arguments: str) -> dict[str, Any]:
+    """Run one of our commands in this process and return its JSON object. Raises Unusable as the command does."""
+    command = load_command_class(get_commands()[name], name)
+    assert isinstance(command, PortalCommand)
+    options = vars(command.create_parser("manage.py", name).parse_args(list(arguments)))
+    return command.run(options)[1]

@@ -110,13 +110,14 @@ def _narrow(
 
 
 def _value(column: str) -> str:
+    """The column of an answer as the tables keep it: nothing is 0.00, an empty word, an empty list."""
     if column in AMOUNTS:
         return f"coalesce(a.{column}, 0)"
-    return f"a.{column}" if column in NULLABLE else f"coalesce(a.{column}, {_empty(column)})"
-
-
-def _empty(column: str) -> str:
-    return "'{}'::text[]" if column == "warnings" else "''"
+    if column in NULLABLE:
+        return f"a.{column}"
+    if column == "warnings":
+        return "a.warnings::varchar[]"
+    return f"coalesce(a.{column}, '')"
 
 
 def _assess_insurance(
