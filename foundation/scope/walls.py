@@ -51,7 +51,12 @@ def create_role(cursor: Any) -> None:
         raise RuntimeError(
             f"Role {settings.DATABASE_APP_ROLE} is a superuser or bypasses row-level security."
         )
-    cursor.execute("SELECT pg_has_role(current_user, %s, 'MEMBER')", [settings.DATABASE_APP_ROLE])
+    # From version 16 on, who created a role may grant it, but not act as it.
+    cursor.execute(
+        "SELECT pg_has_role(current_user, %s,"
+        " CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)",
+        [settings.DATABASE_APP_ROLE],
+    )
     if not cursor.fetchone()[0]:
         cursor.execute(sql.SQL("GRANT {role} TO CURRENT_USER").format(role=role))
 

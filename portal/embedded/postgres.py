@@ -33,7 +33,6 @@ class PostgresServer(Server):
     def __init__(self, home: Path, *, throwaway: bool = False) -> None:
         super().__init__(home, throwaway=throwaway)
         self._postgres: Path | None = None
-        self._major = 0
 
     @property
     def url(self) -> str:
@@ -54,7 +53,6 @@ class PostgresServer(Server):
             seen.append(major[1])
             if wanted is None or wanted == major[1]:
                 self._postgres = initdb.with_name("postgres")
-                self._major = int(major[1])
                 if wanted is None:
                     self._make_cluster(initdb)
                 return
@@ -132,9 +130,6 @@ class PostgresServer(Server):
             "log_error_verbosity": "terse",
             **self._memory(),
         }
-        if self._major >= 16:
-            # As before version 16: who creates a role may act as it.
-            settings["createrole_self_grant"] = "set, inherit"
         if self.throwaway:
             settings |= {
                 "fsync": "off",
