@@ -6,7 +6,7 @@ The office's site (``portal.admin_site``) answers who may do what; nothing here 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from django.forms import ModelChoiceField, ModelMultipleChoiceField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
@@ -35,6 +36,38 @@ class Waiting:
     button: str
     note: str = ""
     urgent_after_days: int = 3
+    days: int = 0
+    """How long it waits, filled in when everything is gathered."""
+
+    @property
+    def urgent(self) -> bool:
+        """Longer than it should."""
+        return self.days > self.urgent_after_days
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A card of the office's home that an app draws: its template and what it needs."""
+
+    template: str
+    context: dict[str, Any]
+    wide: bool = False
+    """Above everything, over the whole width; else in the column at the side."""
+
+
+PanelSource = Callable[[Any, date], "Panel | None"]
+_PANELS: list[PanelSource] = []
+
+
+def office_panel(source: PanelSource) -> PanelSource:
+    """Register ``source(user, today) -> Panel | None`` for the office's home."""
+    _PANELS.append(source)
+    return source
+
+
+def panels_for(user: Any, today: date) -> list[Panel]:
+    """The cards of a person's home, in the order they were registered."""
+    return [panel for source in _PANELS if (panel := source(user, today)) is not None]
 
 
 WaitingSource = Callable[[Any, date], Iterable[Waiting]]
@@ -49,12 +82,20 @@ def waits_in_office(source: WaitingSource) -> WaitingSource:
 
 def waiting_for(user: Any, today: date) -> list[Waiting]:
     """Everything that waits for a person, oldest first."""
-    found = [item for source in _WAITING for item in source(user, today) if item.count]
-    return sorted(found, key=lambda item: _day(item.since))
+    found = [
+        replace(item, days=_days(item.since, today))
+        for source in _WAITING
+        for item in source(user, today)
+        if item.count
+    ]
+    return sorted(found, key=lambda item: -item.days)
 
 
-def _day(since: datetime | date) -> date:
-    return since.date() if isinstance(since, datetime) else since
+def _days(since: datetime | date, today: date) -> int:
+    """A moment is real time, a day is the county's own (business date)."""
+    if isinstance(since, datetime):
+        return max((timezone.localdate() - timezone.localtime(since).date()).days, 0)
+    return max((today - since).days, 0)
 
 
 class ScopedModelAdmin(ModelAdmin):

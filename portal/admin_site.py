@@ -5,11 +5,33 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
+from enrollment.models import Resident
+from foundation.clock.services import business_date
+from foundation.masking import Audience, mask_number
+from foundation.office import panels_for, waiting_for
+from portal.context import office
+from townships.models import Township, User
 from townships.rules import OFFICE_ROLES, permits
+
+
+def place_name(user: User) -> str:
+    """The county, or the townships of a clerk."""
+    if user.sees_county and user.county is not None:
+        return user.county.name
+    names = Township.objects.filter(pk__in=user.scope_places().townships).order_by("position", "code")
+    return "、".join(names.values_list("name", flat=True)) or str(user)
+
+
+def _shown(text: str) -> str:
+    """What somebody typed, back on the screen: a number only masked."""
+    return mask_number(text, Audience.OFFICE) if sum(char.isdigit() for char in text) > 8 else text
 
 
 class OfficeSite(UnfoldAdminSite):
@@ -23,6 +45,45 @@ class OfficeSite(UnfoldAdminSite):
     def permits(self, user: Any, label: str, action: str) -> bool:
         """Whether a person may ``view`` or ``change`` rows of a model, as far as his scope goes."""
         return bool(user.is_active) and permits(user.role, label, action)
+
+    def get_urls(self) -> list[Any]:
+        return [path("find/", self.admin_view(self.find), name="find"), *super().get_urls()]
+
+    def find(self, request: HttpRequest) -> HttpResponse:
+        """Look for a person: one hit opens the page, several the list, and a full number never stands in an address."""
+        people = self._registry[Resident]
+        if request.method != "POST" or not people.has_view_permission(request):
+            raise Http404
+        text = request.POST.get("q", "").strip()[:60]
+        listed = reverse("admin:enrollment_resident_changelist")
+        if not text:
+            return HttpResponseRedirect(listed)
+        found, _distinct = people.get_search_results(request, people.get_queryset(request), text)
+        first = list(found.values_list("pk", flat=True)[:2])
+        if len(first) == 1:
+            return HttpResponseRedirect(reverse("admin:enrollment_resident_change", args=first))
+        if not first:
+            messages.warning(request, _("没有找到“%(text)s”这样的人，或者不在您的管辖范围内。") % {"text": _shown(text)})
+            return HttpResponseRedirect(listed)
+        return HttpResponseRedirect(f"{listed}?{urlencode({'q': text})}")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """What waits for this person, oldest first; today's figures of the area; the last jobs."""
+        user = request.user
+        assert isinstance(user, User)
+        today = business_date(user.county_code)
+        panels = panels_for(user, today)
+        context = {
+            "place": place_name(user),
+            "waiting": waiting_for(user, today),
+            "wide_panels": [panel for panel in panels if panel.wide],
+            "side_panels": [panel for panel in panels if not panel.wide],
+            "first_steps": [item for item in office(request).navigation if item.icon in ("users", "doc", "chart")],
+            **(extra_context or {}),
+        }
+        response = TemplateResponse(request, "office/home.html", context)
+        response.own_page = True  # type: ignore[attr-defined]
+        return response
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one door. Somebody signed in without an office goes to his own home."""

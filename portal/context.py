@@ -157,14 +157,23 @@ def county_of(request: HttpRequest) -> County | None:
     user = request.user
     if user.is_authenticated and user.county is not None:
         return user.county
-    return County.objects.order_by("pk").first()
+    known: dict[str, County | None] = request.__dict__.setdefault("_county", {})
+    if "first" not in known:
+        known["first"] = County.objects.order_by("pk").first()
+    return known["first"]
+
+
+def site_title(request: HttpRequest) -> str:
+    """山亭区两险集中征缴."""
+    county = county_of(request)
+    return _("%(county)s两险集中征缴") % {"county": county.name} if county else _("两险集中征缴")
 
 
 def office(request: HttpRequest) -> Office:
     """The frame of the office for whoever is signed in; empty for anybody else."""
     user = request.user
     role = user.role if user.is_authenticated else ""
-    search = _url("admin:enrollment_resident_changelist") if permits(role, "enrollment.resident") else ""
+    search = _url("admin:find") if permits(role, "enrollment.resident") else ""
     return Office(menu(role, request.path), search)
 
 
@@ -177,9 +186,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     return {
         "demonstration": settings.DEMONSTRATION,
         "county": county,
-        "portal_name": SimpleLazyObject(
-            lambda: _("%(county)s两险集中征缴") % {"county": county.name} if county else _("两险集中征缴")
-        ),
+        "portal_name": SimpleLazyObject(lambda: site_title(request)),
         "business_date": day,
         "business_date_moved": SimpleLazyObject(lambda: day != timezone.localdate()),
         "office": SimpleLazyObject(lambda: office(request)),

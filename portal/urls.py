@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
 
 # Prefix and module of every app's pages; those not built yet are left out.
 APPS = [
+    ("api/v1/", "townships.api_urls"),
     ("api/v1/", "contributions.api_urls"),
     ("api/v1/", "progress.api_urls"),
     ("api/v1/", "foundation.jobs.api_urls"),

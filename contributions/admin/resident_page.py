@@ -1,0 +1,334 @@
+"""One resident at a glance: who, with whom, what is due from whom by which clause, what was paid, what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from contributions.models import Charge, ChargeShare, Decision, Payment, PaymentLine, TaxEntry
+from contributions.services.explain import Explanation, explain
+from contributions.words import TIMINGS, WARNINGS, payer, reason
+from enrollment.models import CollectionPlan, Insurance, Membership, Resident
+from enrollment.models.register import MarkState
+from foundation.audit.models import AuditEvent
+from foundation.clock.services import business_date
+from foundation.encryption import get_keyring
+from foundation.masking import Audience, mask_phone, number_tail
+from foundation.money import format_yuan
+from townships.models import User
+
+ZERO = Decimal("0.00")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one registration stands: a word, its colour, and the figures behind it."""
+
+    word: str
+    css: str
+    icon: str
+    due: Decimal = ZERO
+    government: Decimal = ZERO
+    paid: Decimal = ZERO
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the bar: colour, who, how much, and where it begins (yuan from the left)."""
+
+    css: str
+    who: str
+    amount: Decimal
+    start: Decimal
+
+
+@dataclass(frozen=True)
+class Clause:
+    """Words of the plan and where they stand."""
+
+    text: str
+    cite: str
+
+
+@dataclass
+class InsuranceView:
+    """One insurance of one year."""
+
+    title: str
+    decision: str
+    decision_css: str
+    decision_icon: str
+    charge: Charge | None
+    standing: Standing | None
+    parts: list[Part] = field(default_factory=list)
+    total: Decimal = ZERO
+    clauses: list[Clause] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    benefit_start: date | None = None
+    benefit_end: date | None = None
+
+
+@dataclass(frozen=True)
+class Happened:
+    """A line of the timeline."""
+
+    at: datetime
+    text: str
+    css: str = ""
+
+
+def standing_of(charge: Charge, paid: Decimal, confirmed: Decimal) -> Standing:
+    """A current charge against what was paid for it, net of reversals, and what the tax side confirmed."""
+    figures = {"due": charge.personal_amount, "government": charge.government_paid_amount, "paid": paid}
+    if charge.decision != Decision.ACCEPT:
+        return Standing(str(Decision(charge.decision).label), "", "info", **figures)
+    if charge.personal_amount == 0:
+        return Standing(_("政府代缴"), "state--done", "check", **figures)
+    if paid < charge.personal_amount:
+        word = _("没缴") if paid <= 0 else _("没缴齐")
+        return Standing(word, "state--wait", "clock", **figures)
+    if confirmed >= charge.personal_amount:
+        return Standing(_("税务已确认"), "state--done", "check", **figures)
+    return Standing(_("待税务回传"), "state--go", "clock", **figures)
+
+
+def standings(residents: Sequence[int]) -> dict[tuple[int, str], tuple[Charge, Standing]]:
+    """Current charges of people by insurance (the newest year), with where each stands; three queries."""
+    charges = Charge.objects.filter(resident_id__in=residents, current=True).order_by("coverage_year", "pk")
+    newest = {(c.resident_id, c.insurance): c for c in charges}
+    ids = [c.registration_id for c in newest.values()]
+    paid: dict[int, Decimal] = {}
+    confirmed: dict[int, Decimal] = {}
+    lines = PaymentLine.objects.filter(registration_id__in=ids).select_related("tax_entry")
+    for line in lines:
+        paid[line.registration_id] = paid.get(line.registration_id, ZERO) + line.amount
+        if getattr(line, "tax_entry", None) is not None:
+            confirmed[line.registration_id] = confirmed.get(line.registration_id, ZERO) + line.amount
+    return {
+        key: (c, standing_of(c, paid.get(c.registration_id, ZERO), confirmed.get(c.registration_id, ZERO)))
+        for key, c in newest.items()
+    }
+
+
+def age_on(birth: date | None, day: date) -> int | None:
+    """Whole years of age."""
+    return None if birth is None else day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+
+
+def resident_page(user: User, resident: Resident) -> dict[str, Any]:
+    """Everything the page shows, within the user's scope and masked for the office."""
+    today = business_date(user.county_code)
+    members = _members(user, resident)
+    found = standings([person.pk for person in members])
+    keys = get_keyring()
+    number = keys.decrypt(resident.number_encrypted) if resident.number_encrypted else ""
+    phone = keys.decrypt(resident.phone_encrypted) if resident.phone_encrypted else ""
+    own = {insurance: found[key] for key in found if key[0] == resident.pk and (insurance := key[1])}
+    views = _insurances(resident, own)
+    payments = list(
+        Payment.objects.visible_to(user)
+        .filter(lines__registration__resident=resident)
+        .distinct()
+        .select_related("recorded_by", "reverses")
+        .order_by("-handed_over_at", "-pk")
+    )
+    memberships = list(
+        Membership.objects.visible_to(user)
+        .filter(resident=resident)
+        .select_related("category", "certified_by")
+        .order_by("category__position", "-valid_from")
+    )
+    return {
+        "resident": resident,
+        "age": age_on(resident.birth_date, today),
+        "number_tail": number_tail(number, Audience.OFFICE),
+        "phone_masked": mask_phone(phone)[-2:] if phone else "",
+        "views": views,
+        "first": next((v for v in views if v.charge is not None), views[0] if views else None),
+        "household": [
+            {
+                "person": person,
+                "age": age_on(person.birth_date, today),
+                "medical": found.get((person.pk, "medical")),
+                "pension": found.get((person.pk, "pension")),
+            }
+            for person in members
+        ],
+        "household_title": ngettext("一家 %(n)s 口", "一家 %(n)s 口", len(members)) % {"n": len(members)},
+        "memberships": [(m, _steps(m)) for m in memberships],
+        "today": today,
+        "payments": payments,
+        "timeline": _timeline(user, resident, memberships, payments),
+    }
+
+
+def _members(user: User, resident: Resident) -> list[Resident]:
+    if resident.household_id is None:
+        return [resident]
+    rows = Resident.objects.visible_to(user).filter(household_id=resident.household_id, merged_into=None)
+    return list(rows.order_by("-is_head", "birth_date", "pk"))
+
+
+def _steps(membership: Membership) -> list[tuple[str, bool]]:
+    reached = list(MarkState).index(MarkState(membership.mark))
+    return [(str(state.label), i <= reached) for i, state in enumerate(MarkState)]
+
+
+def _insurances(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> list[InsuranceView]:
+    plan = _plan_of(resident, own)
+    if plan is None:
+        return []
+    explained = {e.insurance: e for e in explain(plan=plan, resident=resident)}
+    shares: dict[int, list[ChargeShare]] = {}
+    for share in ChargeShare.objects.filter(charge__in=[c for c, _s in own.values()]).order_by("pk"):
+        shares.setdefault(share.charge_id, []).append(share)
+    views = []
+    for insurance in (Insurance.MEDICAL, Insurance.PENSION):
+        if insurance not in plan.insurances:
+            continue
+        charge, standing = own.get(insurance, (None, None))
+        views.append(
+            _insurance(plan, insurance, charge, standing, shares, explained.get(insurance))
+        )
+    return views
+
+
+def _plan_of(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> CollectionPlan | None:
+    plans = CollectionPlan.objects.select_related("county").order_by("-coverage_year", "-version")
+    if own:
+        newest = max(own.values(), key=lambda pair: pair[0].coverage_year)[0]
+        return plans.filter(pk=newest.plan_id).first()
+    return plans.filter(county_id=resident.county_id).first()
+
+
+def _insurance(
+    plan: CollectionPlan,
+    insurance: Insurance,
+    charge: Charge | None,
+    standing: Standing | None,
+    shares: dict[int, list[ChargeShare]],
+    told: Explanation | None,
+) -> InsuranceView:
+    title = _("%(insurance)s，%(year)s 年度") % {"insurance": insurance.label, "year": plan.coverage_year}
+    if told is None and charge is None:
+        return InsuranceView(title, _("没有参保登记"), "", "info", None, None)
+    decision = Decision(charge.decision if charge is not None else (told.decision if told else "refuse"))
+    css, icon = {
+        Decision.ACCEPT: ("state--done", "check"),
+        Decision.HOLD: ("state--wait", "clock"),
+        Decision.REFER: ("state--wait", "alert"),
+    }.get(decision, ("", "info"))
+    view = InsuranceView(title, str(decision.label), css, icon, charge, standing)
+    if told is not None:
+        view.clauses = _clauses(plan, told)
+        view.notes = [reason(told.reason)] if told.reason else []
+        if told.timing not in ("", "on_time"):
+            view.notes.append(str(TIMINGS.get(told.timing, told.timing)))
+        view.notes += [str(WARNINGS.get(w, w)) for w in told.warnings]
+        view.benefit_start, view.benefit_end = told.benefit_start, told.benefit_end
+    if charge is not None:
+        _fill_parts(view, plan, charge, shares.get(charge.pk, []))
+    return view
+
+
+def _fill_parts(view: InsuranceView, plan: CollectionPlan, charge: Charge, shares: list[ChargeShare]) -> None:
+    printed = plan.document.get("payers", {}) if isinstance(plan.document, dict) else {}
+    rows: list[tuple[str, str, Decimal]] = [("mine", payer("personal"), charge.personal_amount)]
+    rows += [("gov", payer(s.payer, printed), s.amount) for s in shares]
+    if not shares and charge.government_paid_amount:
+        rows.append(("gov", payer("government", printed), charge.government_paid_amount))
+    rows.append(("fiscal", payer("fiscal_subsidy"), charge.fiscal_subsidy_amount))
+    rows.append(("fiscal", payer("pension_subsidy"), charge.pension_government_subsidy))
+    rows.append(("fiscal", payer("family_planning_subsidy"), charge.family_planning_subsidy))
+    start = ZERO
+    for css, who, amount in rows:
+        if amount or css == "mine":
+            view.parts.append(Part(css, who, amount, start))
+            start += amount
+    view.total = start
+
+
+def _clauses(plan: CollectionPlan, told: Explanation) -> list[Clause]:
+    quoted: dict[str, Clause] = {}
+    for text, lines in [(p.clause, p.lines) for p in told.parts] + [(told.clause, told.lines)]:
+        if text and text not in quoted:
+            where = plan.document_number or plan.name
+            cite = _("%(paper)s，第 %(lines)s 行") % {"paper": where, "lines": lines.lstrip("L")} if lines else where
+            quoted[text] = Clause(text, cite)
+    return list(quoted.values())
+
+
+_ACTS = {
+    "resident.correct": "改了 %(fields)s",
+    "membership.change": "改了特殊群体的止期或等级",
+    "membership.mark": "标识到了“%(mark)s”",
+    "number.read": "看了身份证全号",
+}
+_FIELDS = {"phone": "电话", "address": "住址", "nickname": "绰号", "household": "户"}
+
+
+def _timeline(
+    user: User, resident: Resident, memberships: Iterable[Membership], payments: Sequence[Payment]
+) -> list[Happened]:
+    happened = [_of_payment(p) for p in payments]
+    entries = TaxEntry.objects.visible_to(user).filter(registration__resident=resident)
+    happened += [
+        Happened(
+            _noon(e.settled_on or e.invoiced_on),
+            _("税务回传 %(amount)s 元，税票尾号 %(tail)s")
+            % {"amount": format_yuan(e.amount), "tail": e.voucher[-4:]},
+            "is-money",
+        )
+        for e in entries
+    ]
+    charges = Charge.objects.visible_to(user).filter(resident=resident).order_by("-pk")
+    happened += [
+        Happened(
+            c.created_at,
+            _("%(insurance)s应缴 %(amount)s 元，第 %(version)s 版")
+            % {
+                "insurance": Insurance(c.insurance).label,
+                "amount": format_yuan(c.personal_amount),
+                "version": c.version,
+            },
+        )
+        for c in charges[:20]
+    ]
+    targets = [("resident", [str(resident.pk)]), ("membership", [str(m.pk) for m in memberships])]
+    for kind, ids in targets:
+        events = AuditEvent.objects.filter(target_kind=kind, target__in=ids).select_related("actor")
+        happened += [_of_event(e) for e in events.order_by("-id")[:50] if e.action in _ACTS]
+    return sorted(happened, key=lambda h: h.at, reverse=True)
+
+
+def _noon(day: date) -> datetime:
+    return timezone.make_aware(datetime(day.year, day.month, day.day, 12))  # noqa: DTZ001 - made aware here
+
+
+def _of_payment(payment: Payment) -> Happened:
+    if payment.reverses_id is not None:
+        text = _("冲销 %(amount)s 元：%(reason)s") % {
+            "amount": format_yuan(-payment.received), "reason": payment.reason,
+        }  # fmt: skip
+        return Happened(payment.handed_over_at, text, "is-open")
+    how = payment.channel or str(payment.get_means_display())
+    who = _("，%(who)s付") % {"who": payment.payer_name} if payment.payer_name else ""
+    text = _("缴 %(amount)s 元%(who)s，%(how)s。登记号尾 %(tail)s") % {
+        "amount": format_yuan(payment.received), "who": who, "how": how, "tail": payment.slip_number[-4:],
+    }  # fmt: skip
+    return Happened(payment.handed_over_at, text, "is-money")
+
+
+def _of_event(event: AuditEvent) -> Happened:
+    names = "、".join(_FIELDS.get(f, f) for f in event.detail.get("fields", []))
+    mark = event.detail.get("mark", "")
+    label = MarkState(mark).label if mark in MarkState.values else mark
+    act = _(_ACTS[event.action]) % {"fields": names, "mark": label}
+    return Happened(event.at, f"{event.actor or _('系统')}：{act}")

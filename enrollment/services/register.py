@@ -1,0 +1,162 @@
+"""Corrections of the register by hand: small, scoped, and in the trail. Bulk changes come by imports."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from enrollment.models import Household, Membership, Resident
+from enrollment.models.register import MarkState
+from foundation.audit.services import record
+from foundation.encryption import get_keyring
+from townships.models import CollectingUnit, User
+from townships.rules import may
+
+_PHONE: Final = re.compile(r"1[3-9]\d{9}|0?\d{7,12}")
+REVEAL_FOR: Final = timedelta(hours=2)
+
+# How far a mark may travel next, and whose post moves it there.
+MARK_STEPS: Final[dict[str, tuple[str, frozenset[str]]]] = {
+    MarkState.LISTED: (MarkState.VERIFIED, frozenset({"township_clerk", "medical_bureau"})),
+    MarkState.VERIFIED: (MarkState.MARKED, frozenset({"medical_bureau"})),
+    MarkState.MARKED: (MarkState.SYNCED, frozenset({"tax_bureau", "medical_bureau"})),
+}
+
+
+@transaction.atomic
+def correct_resident(
+    *,
+    by: User,
+    resident: int,
+    phone: str | None = None,
+    address: str | None = None,
+    nickname: str | None = None,
+    household_number: str | None = None,
+) -> Resident:
+    """Correct what people tell at the counter; None leaves a fact as it is, an empty phone removes it.
+
+    ``household_number`` moves the person into another household of the same unit. Raises ValidationError by field,
+    and Resident.DoesNotExist out of scope.
+    """
+    row: Resident = Resident.objects.visible_to(by).select_for_update(of=("self",)).get(pk=resident)
+    changed: list[str] = []
+    if phone is not None:
+        _set_phone(row, phone.strip())
+        changed.append("phone")
+    for field, value in (("address", address), ("nickname", nickname)):
+        if value is not None and value.strip() != getattr(row, field):
+            setattr(row, field, value.strip())
+            changed.append(field)
+    if household_number:
+        _join(by, row, household_number.strip(), changed)
+    if changed:
+        row.changed_at = timezone.now()
+        row.full_clean(exclude=["household", "village", "township", "unit"])
+        row.save()
+        _record(by, "resident.correct", "resident", row, {"fields": changed})
+    return row
+
+
+def _set_phone(row: Resident, phone: str) -> None:
+    digits = re.sub(r"[\s-]", "", phone)
+    if digits and not _PHONE.fullmatch(digits):
+        raise ValidationError({"phone": _("电话号码不对：手机 11 位，座机带区号。")})
+    row.phone_encrypted = get_keyring().encrypt(digits) if digits else None
+    row.phone_tail = digits[-4:]
+
+
+def _join(by: User, row: Resident, number: str, changed: list[str]) -> None:
+    household = Household.objects.visible_to(by).filter(unit_id=row.unit_id, number=number).first()
+    if household is None:
+        raise ValidationError({"household_number": _("本村没有这个户编号。")})
+    if household.pk != row.household_id:
+        row.household = household
+        row.is_head = False
+        changed.append("household")
+
+
+@transaction.atomic
+def correct_household(
+    *, by: User, household: int, group_name: str, house_number: str, walk: int | None = None
+) -> Household:
+    """Correct where a household is found on the round."""
+    row: Household = Household.objects.visible_to(by).select_for_update(of=("self",)).get(pk=household)
+    row.group_name, row.house_number = group_name.strip(), house_number.strip()
+    if walk is not None:
+        row.walk = walk
+    row.full_clean(exclude=["village", "township", "unit"])
+    row.save()
+    _record(by, "household.correct", "household", row, {})
+    return row
+
+
+@transaction.atomic
+def change_membership(*, by: User, membership: int, valid_to: date | None, grade: int | None) -> Membership:
+    """Set the last day of a membership or its grade. What is due changes with the next assessment."""
+    row: Membership = Membership.objects.visible_to(by).select_for_update(of=("self",)).get(pk=membership)
+    if valid_to is not None and valid_to < row.valid_from:
+        raise ValidationError({"valid_to": _("止期不能早于起期。")})
+    if grade is not None and grade not in range(1, 5):
+        raise ValidationError({"grade": _("残疾等级是 1 到 4。")})
+    before = {"valid_to": row.valid_to, "grade": row.grade}
+    row.valid_to, row.grade = valid_to, grade
+    row.save(update_fields=["valid_to", "grade"])
+    _record(
+        by, "membership.change", "membership", row, {"before": before, "valid_to": valid_to, "grade": grade}
+    )
+    return row
+
+
+@transaction.atomic
+def advance_mark(*, by: User, membership: int) -> Membership:
+    """Move a mark one step: 名单 → 镇街验证 → 医保标识 → 税务已同步. Raises PermissionDenied for another post."""
+    row: Membership = Membership.objects.visible_to(by).select_for_update(of=("self",)).get(pk=membership)
+    step = MARK_STEPS.get(row.mark)
+    if step is None:
+        raise ValidationError(_("标识已经同步到税务，没有下一步。"))
+    following, posts = step
+    if by.role not in posts:
+        raise PermissionDenied
+    row.mark = following
+    row.save(update_fields=["mark"])
+    _record(by, "membership.mark", "membership", row, {"mark": following})
+    return row
+
+
+@transaction.atomic
+def open_numbers(*, by: User, unit: CollectingUnit, reason: str) -> datetime:
+    """Let a person read full ID numbers of one unit for two hours, for a reason that stays in the trail.
+
+    Returns until when. Raises PermissionDenied for a post that may not, ValidationError without a reason.
+    """
+    if not may(by.role, "reveal_number") or not CollectingUnit.objects.visible_to(by).filter(pk=unit.pk).exists():
+        raise PermissionDenied
+    if len(reason.strip()) < 4:
+        raise ValidationError({"reason": _("请写明原因，至少四个字。")})
+    until = timezone.now() + REVEAL_FOR
+    record(
+        by=by, action="number.open", target_kind="unit", target=unit.pk, county_code=by.county_code,
+        township_code=unit.township.code, detail={"reason": reason.strip()[:200], "until": until},
+    )  # fmt: skip
+    return until
+
+
+def read_number(*, by: User, resident: Resident) -> str:
+    """The full ID number, with an audit row of its own for every look; empty for a person without one."""
+    if resident.number_encrypted is None:
+        return ""
+    _record(by, "number.read", "resident", resident, {})
+    return get_keyring().decrypt(resident.number_encrypted)
+
+
+def _record(by: User, action: str, kind: str, row: Any, detail: dict[str, Any]) -> None:
+    record(
+        by=by, action=action, target_kind=kind, target=row.pk, county_code=by.county_code,
+        township_code=row.township.code, detail=detail,
+    )  # fmt: skip
