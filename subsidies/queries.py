@@ -206,7 +206,7 @@ def check_examples(plan: Plan, examples: Sequence[Mapping[str, Any]]) -> Checked
     for subject, example in enumerate(examples, start=1):
         quote = {key: example.get(key) for key in _QUOTE}
         try:
-            row = facts_row(subject, example["resident"], quote, known_categories())
+            row = facts_row(subject, example["resident"], quote, plan.categories)
         except PlanError as error:
             raise error.within(str(example["id"])) from None
         settings_key = json.dumps(example.get("settings") or {}, sort_keys=True)

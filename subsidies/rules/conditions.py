@@ -29,9 +29,6 @@ SEXES: Final = ("male", "female")
 FAMILY_KINDS: Final = ("only_child", "two_daughters_sterilised", "two_daughters_not_sterilised")
 OTHER_ENROLMENTS: Final = ("medical_outside_pool_city", "medical_other_county_same_city", "same_plan_paid")
 
-SEVERE: Final = "severely_disabled"
-"""Where a list of categories is set, this stands for a disability card of the grades that count as severe."""
-
 _CONDITION_KEYS: Final = (
     "groups not_groups household_registration residence_permit school in_school route sex age born family any"
 )

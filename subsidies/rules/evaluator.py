@@ -41,9 +41,9 @@ from .outcomes import (
     periods,
     timing,
 )
-from .plan import WAIVED, Plan, Waiting
+from .plan import Plan, Waiting
 from .reasons import Against, context_of, reasons_against
-from .settings import Settings
+from .settings import WAIVED, Settings
 from .source import PlanError
 
 _FALSE_UNLESS_KNOWN: Final = ("in_school", "employee_pension", "employee_medical")
@@ -71,7 +71,7 @@ def resolve(plan: Plan, insurance: str, overrides: Mapping[str, object] | None =
     overrides = overrides or {}
     if "medical.age_reference_date" in overrides and _printed_birth_dates(plan):
         raise PlanError("printed_band", place="settings.medical.age_reference_date")
-    return plan.settings.with_overrides(overrides)
+    return plan.settings.with_overrides(overrides, plan.categories)
 
 
 def _printed_birth_dates(plan: Plan) -> bool:

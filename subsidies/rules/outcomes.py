@@ -16,9 +16,9 @@ from typing import Final, cast
 
 from foundation.money import Rounding, split
 
-from .conditions import SEVERE, Condition, Group
+from .conditions import Condition, Group
 from .plan import PERSONAL, FamilySubsidy, Medical, PayerShare, Pension, PensionTier, Plan, Waiver, Window
-from .settings import Settings
+from .settings import SEVERE, Settings
 
 ZERO: Final = Decimal("0.00")
 

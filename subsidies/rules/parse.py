@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from .book import Book
-from .conditions import ROUTES, SEVERE, Condition, Group
+from .conditions import ROUTES, Condition, Group
 from .parse_money import parse_medical, parse_pension
-from .plan import INSURANCES, REASONS, WAIVED, Admission, Exclusion, Plan, Stage, TargetRow, Targets, Window
+from .plan import INSURANCES, REASONS, Admission, Exclusion, Plan, Stage, TargetRow, Targets, Window
 from .settings import ALIASES, SETTINGS, Settings, parse_settings
 from .source import PLAN_CODE, Entry, Path, Plain, read_source
 
@@ -69,7 +69,8 @@ def parse_plan(
     known = {*categories, *(root.at("categories").mapping() if root.get("categories") else {})}
     book = _book(root, insurances, known)
     settings = Settings(parse_settings(root.at("settings")) if root.get("settings") else {})
-    _check_codes(root, settings, known)
+    if settings.set_values():
+        settings.check_categories(root.at("settings"), known)
     admissions = _admissions(root.at("scope"), book)
     exclusions = tuple(_exclusion(item, book) for item in _listed(root, "exclusions"))
     sections = _insurance_sections(root, insurances)
@@ -105,6 +106,7 @@ def parse_plan(
         collection_mode=head.at("collection_mode").choice("direct", "entrusted"),
         payers=book.payers,
         groups=book.groups,
+        categories=frozenset(known),
         settings=settings,
         admissions=admissions,
         exclusions=exclusions,
@@ -173,19 +175,6 @@ def _group(name: str, entry: Entry, known: set[str]) -> Group:
     if not numbers or not set(numbers) <= {1, 2, 3, 4}:
         raise grades.error("not_a_choice", value=numbers, known="1, 2, 3, 4")
     return Group(name, tuple(codes), numbers)
-
-
-def _check_codes(root: Entry, settings: Settings, known: set[str]) -> None:
-    """Lists of categories in the settings name categories that exist."""
-    for name, value in settings.set_values().items():
-        if "categories" in name and isinstance(value, tuple):
-            check_categories(root.at("settings").at(name), (str(item) for item in value), known)
-
-
-def check_categories(entry: Entry, codes: Iterable[str], known: set[str]) -> None:
-    for code in codes:
-        if code not in known and code not in (SEVERE, WAIVED):
-            raise entry.error("undefined_category", name=code)
 
 
 def _admission(entry: Entry, book: Book) -> Admission:

@@ -15,8 +15,6 @@ from .source import Clause, Plain, PlanError
 
 INSURANCES: Final = ("pension", "medical")
 PERSONAL: Final = "personal"
-WAIVED: Final = "waived"
-"""In the list of groups without a waiting period: everybody for whom somebody else pays a part."""
 
 REASONS: Final = (
     "deceased",
@@ -288,7 +286,10 @@ class RuleRow:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A collection plan, checked. `document` is the file as plain data, `sha256` its digest."""
+    """A collection plan, checked.
+
+    `categories` are the group codes known to it, `document` is the file as plain data, `sha256` its digest.
+    """
 
     code: str
     version: int
@@ -305,6 +306,7 @@ class Plan:
     collection_mode: str
     payers: Mapping[str, str]
     groups: Mapping[str, Group]
+    categories: frozenset[str]
     settings: Settings
     admissions: tuple[Admission, ...]
     exclusions: tuple[Exclusion, ...]

@@ -7,13 +7,19 @@ explains each and names the plans that use it; a test holds the two lists equal.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, Literal, cast
 
 from .source import Entry, Path, Plain, PlanError
+
+SEVERE: Final = "severely_disabled"
+"""In a list of special groups: a disability card of the grades that count as severe."""
+
+WAIVED: Final = "waived"
+"""In the list of groups without a waiting period: everybody for whom somebody else pays a part."""
 
 Kind = Literal["choice", "flag", "amount", "codes", "grades", "date", "whole"]
 SettingValue = str | bool | Decimal | int | datetime.date | tuple[str, ...] | tuple[int, ...] | None
@@ -167,10 +173,24 @@ class Settings(Mapping[str, SettingValue]):
     def whole(self, name: str) -> int | None:
         return cast(int | None, self[name])
 
-    def with_overrides(self, overrides: Mapping[str, object]) -> Settings:
-        """These settings under `overrides` ({name: value}). Raises PlanError for unknown names and values."""
-        document: dict[str, Plain] = {name: as_plain(value, name) for name, value in overrides.items()}
-        return Settings({**self._values, **parse_settings(Entry(document, ("settings",)))})
+    def check_categories(self, entry: Entry, known: Container[str]) -> None:
+        """Lists of special groups name groups that exist. Raises PlanError at the list that does not."""
+        for name, value in self._values.items():
+            if "categories" in name and isinstance(value, tuple):
+                for code in value:
+                    if code not in known and code not in (SEVERE, WAIVED):
+                        place = next((key for key in entry.mapping() if ALIASES.get(key, key) == name), name)
+                        raise entry.at(place).error("undefined_category", name=code)
+
+    def with_overrides(self, overrides: Mapping[str, object], known: Container[str]) -> Settings:
+        """These settings under `overrides` ({name: value}). Raises PlanError for unknown names and values.
+
+        `known` are the codes of special groups a list may name.
+        """
+        entry = Entry({name: as_plain(value, name) for name, value in overrides.items()}, ("settings",))
+        chosen = Settings(parse_settings(entry))
+        chosen.check_categories(entry, known)
+        return Settings({**self._values, **chosen.set_values()})
 
 
 def as_plain(value: object, name: str) -> Plain:
