@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,8 +17,6 @@ from contributions.forms import (
 from contributions.queries import unit_residents
 from contributions.services.payments import record_payment, reverse_payment
 from foundation.http import Problem, ScopedAPIView
-from django.http import Http404
-from django.utils.translation import gettext as _
 from townships.models import CollectingUnit, User
 from townships.rules import may
 

@@ -39,7 +39,8 @@ def evaluate_resident(
             f"WITH facts AS ({facts}) {evaluation_sql(rule_book(plan), insurance, facts='facts')}", parameters
         )
         row = cursor.fetchone()
-        assert row is not None and cursor.description is not None
+        assert row is not None
+        assert cursor.description is not None
         return dict(zip((c.name for c in cursor.description), row, strict=True))
 
 

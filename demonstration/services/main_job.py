@@ -84,7 +84,14 @@ class MainJob:
 
     def bring_in(self, kind: str, *names: str, **options: str) -> str:
         """One import, told in a line."""
-        arguments = [kind, *(str(self.files / name) for name in names), "--county", season.COUNTY, "--plan", season.PLAN]
+        arguments = [
+            kind,
+            *(str(self.files / name) for name in names),
+            "--county",
+            season.COUNTY,
+            "--plan",
+            season.PLAN,
+        ]
         for option, value in options.items():
             arguments += [f"--{option}", value]
         got = answer_of("import_file", *arguments)
@@ -93,15 +100,17 @@ class MainJob:
 
     def registration(self) -> str:
         """The tax bureau's registration data."""
-        return self.bring_in("registration", "registration.csv", errors=str(self.out / "registration-errors.xlsx"))
+        return self.bring_in(
+            "registration", "registration.csv", errors=str(self.out / "registration-errors.xlsx")
+        )
 
     def lists(self) -> str:
         """Special groups, deaths, the employed, students."""
-        told = []
-        for path in sorted((self.files / "categories").glob("*.xlsx")):
-            told.append(self.bring_in("category", f"categories/{path.name}", category=path.stem))
-        for kind in ("deaths", "employee_insured", "students"):
-            told.append(self.bring_in(kind, f"{kind}.xlsx"))
+        told = [
+            self.bring_in("category", f"categories/{path.name}", category=path.stem)
+            for path in sorted((self.files / "categories").glob("*.xlsx"))
+        ]
+        told += [self.bring_in(kind, f"{kind}.xlsx") for kind in ("deaths", "employee_insured", "students")]
         return f"{len(told)} lists; " + "; ".join(told[-3:])
 
     def assess(self) -> str:
@@ -121,7 +130,11 @@ class MainJob:
         plan = self.plan
         with places_scope(county_places(plan.county)):
             took = season.collect(plan, self.files / "tax_results.csv", self.bar)
-        self.answer["payments"] = {"payments": took.payments, "lines": took.lines, "amount": f"{took.amount:.2f}"}
+        self.answer["payments"] = {
+            "payments": took.payments,
+            "lines": took.lines,
+            "amount": f"{took.amount:.2f}",
+        }
         return f"{took.payments} payments, {took.lines} lines, {took.amount:.2f} yuan"
 
     def tax_results(self) -> str:

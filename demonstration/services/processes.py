@@ -23,11 +23,13 @@ def _die_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def running(name: str, arguments: list[str], *, logs: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    name: str, arguments: list[str], *, logs: Path, env: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``python -m …`` beside this process, its output in ``logs``; ended on the way out."""
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own modules
+        process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=settings.BASE_DIR, env={**os.environ, **env}, stdout=log, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent,

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from contributions.models import Charge, Means, Payment, PaymentLine, Route
 from contributions.services.payments import LineOrder, PaymentOrder, record_payment
@@ -24,6 +24,7 @@ from foundation.clock.services import offset, set_business_date
 from foundation.encryption import get_keyring
 from foundation.identity import normalise_number
 from foundation.scope.context import places_scope, scope
+from foundation.scope.engine.base import owner_connection
 from townships.models import Agency, AgencyKind, CollectingUnit, County, Role, Township, User
 from townships.queries import county_places
 from townships.services.accounts import create_account, new_password
@@ -56,7 +57,7 @@ class ForeignDatabaseError(Exception):
 
 def tables_exist() -> bool:
     """Whether the database was ever migrated."""
-    with connection.as_owner(), connection.cursor() as cursor:  # type: ignore[attr-defined]
+    with owner_connection().as_owner(), owner_connection().cursor() as cursor:
         cursor.execute("SELECT to_regclass('public.audit_auditevent') IS NOT NULL")
         row = cursor.fetchone()
     return bool(row and row[0])
@@ -64,7 +65,7 @@ def tables_exist() -> bool:
 
 def empty_database() -> None:
     """Drop what an earlier demonstration made. Raises ForeignDatabaseError for anybody else's data."""
-    with connection.as_owner(), connection.cursor() as cursor:  # type: ignore[attr-defined]
+    with owner_connection().as_owner(), owner_connection().cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT 1 FROM audit_auditevent WHERE action = %s),"
             " EXISTS (SELECT 1 FROM townships_county)",
@@ -92,7 +93,9 @@ def make_accounts(county: County) -> dict[str, dict[str, str]]:
     accounts = {}
     with transaction.atomic():
         agencies = {
-            kind: Agency.objects.get_or_create(county=county, name=f"{county.name}{name}", defaults={"kind": kind})[0]
+            kind: Agency.objects.get_or_create(
+                county=county, name=f"{county.name}{name}", defaults={"kind": kind}
+            )[0]
             for kind, name in AGENCIES.items()
         }
         for role in Role:
@@ -126,11 +129,21 @@ def scale_targets(plan: CollectionPlan, targets: dict[tuple[str, str], int]) -> 
     with transaction.atomic():
         for target in Target.objects.filter(plan=plan, township__isnull=False).select_related("township"):
             assert target.township is not None
-            Target.objects.filter(pk=target.pk).update(headcount=targets[target.township.code[:9], target.insurance])
+            Target.objects.filter(pk=target.pk).update(
+                headcount=targets[target.township.code[:9], target.insurance]
+            )
         for target in Target.objects.filter(plan=plan, township__isnull=True):
-            total = sum(count for (_code, insurance), count in targets.items() if insurance == target.insurance)
+            total = sum(
+                count for (_code, insurance), count in targets.items() if insurance == target.insurance
+            )
             Target.objects.filter(pk=target.pk).update(headcount=total)
-        record(by=None, action="targets.scale", target_kind="plan", target=plan.code, county_code=plan.county.code)
+        record(
+            by=None,
+            action="targets.scale",
+            target_kind="plan",
+            target=plan.code,
+            county_code=plan.county.code,
+        )
 
 
 @dataclass
@@ -153,7 +166,10 @@ def collect(plan: CollectionPlan, tax_results: Path, report: Any) -> Collected:
     seen: set[int] = set()
     with tax_results.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
-            key = (get_keyring().blind_index(normalise_number(row["缴费人识别号"])), _insurance(row["征收品目"]))
+            key = (
+                get_keyring().blind_index(normalise_number(row["缴费人识别号"])),
+                _insurance(row["征收品目"]),
+            )
             person = people.get(key)
             if person is None or person["registration"] in seen:
                 continue
@@ -184,8 +200,15 @@ def _people(plan: CollectionPlan) -> dict[tuple[bytes, str], dict[str, Any]]:
         Charge.objects.filter(plan=plan, current=True, decision="accept")
         .exclude(resident__number_index=None)
         .values_list(
-            "resident__number_index", "insurance", "registration_id", "pk", "version", "personal_amount",
-            "household_id", "unit_id", "resident__household__head_name",
+            "resident__number_index",
+            "insurance",
+            "registration_id",
+            "pk",
+            "version",
+            "personal_amount",
+            "household_id",
+            "unit_id",
+            "resident__household__head_name",
         )  # fmt: skip
     )
     return {
@@ -248,5 +271,3 @@ def outputs() -> Path:
     folder = Path(settings.DATA_DIR) / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -57,7 +57,7 @@ class Season:
             LineOrder(registration=c.registration_id, charge=c.pk, version=c.version, amount=Decimal(a))
             for c, a in zip(charges, amounts, strict=True)
         )
-        handed_over = datetime.now(tz=timezone.utc) - timedelta(minutes=1)
+        handed_over = datetime.now(tz=UTC) - timedelta(minutes=1)
         return PaymentOrder(
             client_uuid=values.pop("client_uuid", uuid.uuid4()), handed_over_at=values.pop("at", handed_over),
             route=values.pop("route", "village"), means=values.pop("means", "qr"), lines=lines,

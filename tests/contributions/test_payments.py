@@ -122,13 +122,16 @@ def test_reversal_is_a_row_of_its_own_and_once(season: Season) -> None:
     assert verify_ledger().ok
 
 
-@pytest.mark.parametrize("statement", ["UPDATE {} SET township_id = 1", "DELETE FROM {}", "TRUNCATE {}"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {}"])
 @pytest.mark.parametrize("table", ["contributions_payment", "contributions_paymentline", "audit_auditevent"])
 def test_database_refuses_to_edit_money(season: Season, statement: str, table: str) -> None:
     """Insert-only is held by the database against the application's own role."""
-    with pytest.raises(DatabaseError, match=r"permission denied|does not exist"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(statement.format(table))
+    with (
+        pytest.raises(DatabaseError, match=r"permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement.format(table))
 
 
 def test_twenty_parallel_posts_make_one_payment(stack: str) -> None:

@@ -63,7 +63,9 @@ class Command(PortalCommand):
 
     def _serve(self, port: int, logs: Path, env: dict[str, str], out: Path) -> None:
         with processes.running("web", processes.web(port), logs=logs, env=env) as web:
-            self.stdout.write(f"http://127.0.0.1:{port}  (accounts in {self._short(out / 'accounts.json')}; Ctrl-C ends)")
+            self.stdout.write(
+                f"http://127.0.0.1:{port}  (accounts in {self._short(out / 'accounts.json')}; Ctrl-C ends)"
+            )
             self.stdout.flush()
             with contextlib.suppress(KeyboardInterrupt):
                 web.wait()

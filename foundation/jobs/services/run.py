@@ -87,7 +87,7 @@ def _heartbeat(job_id: str, worker: str) -> Any:
             try:
                 close_old_connections()
                 Job.objects.filter(pk=job_id, lease_owner=worker).update(lease_until=timezone.now() + LEASE)
-            except Exception as error:  # a broken connection must not kill the heart
+            except Exception as error:  # noqa: BLE001 - a broken connection must not stop the heart
                 log.warning("heartbeat of job %s missed: %s", job_id, type(error).__name__)
         connection.close()
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
+from django.db import connections
 from django.db.backends.postgresql import base
 
 
@@ -36,3 +37,8 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         finally:
             self.owner_depth -= 1
             self.close()
+
+
+def owner_connection(alias: str = "default") -> DatabaseWrapper:
+    """The connection with its ``as_owner``, for migrations and for what looks after whole databases."""
+    return cast(DatabaseWrapper, connections[alias])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.commands.migrate import Command as Migrate
-from django.db import connections
 
+from foundation.scope.engine.base import owner_connection
 from foundation.scope.walls import create_role, raise_walls
 
 # Two commands that start at once must not migrate at once.
@@ -18,7 +18,7 @@ class Command(Migrate):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         # Around execute, not handle: the system checks before it already connect.
-        connection = connections[options["database"]]
+        connection = owner_connection(options["database"])
         with connection.as_owner():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATE_LOCK])
