@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
@@ -12,12 +16,44 @@ from contributions.models import Means, Route
 from contributions.services.payments import LineOrder, PaymentOrder
 
 
+BIGGEST_ID = 2**63 - 1
+BIGGEST_VERSION = 2**31 - 1
+# A device whose clock stands outside these has lost its time; nothing was collected this way then.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+class InstantField(serializers.DateTimeField):
+    """A moment as ISO 8601 with its offset: without one nobody knows which moment is meant."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        try:
+            written = value if isinstance(value, datetime) else parse_datetime(str(value))
+        except ValueError:
+            written = None
+        if written is None or written.tzinfo is None:
+            raise serializers.ValidationError(
+                _("时间要带时区，例如 2022-11-30T09:15:00+08:00。"), code="no_offset"
+            )
+        if not EARLIEST <= moment <= LATEST:
+            raise serializers.ValidationError(_("时间不对，请检查设备的日期。"), code="far_off")
+        return moment
+
+
+class IdField(serializers.IntegerField):
+    """The key of a row of ours."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("max_value", BIGGEST_ID)
+        super().__init__(min_value=0, **options)
+
+
 class LineSerializer(serializers.Serializer[Any]):
     """One quoted part."""
 
-    registration = serializers.IntegerField()
-    charge = serializers.IntegerField()
-    version = serializers.IntegerField(min_value=1)
+    registration = IdField()
+    charge = IdField()
+    version = serializers.IntegerField(min_value=1, max_value=BIGGEST_VERSION)
     tier = serializers.DecimalField(max_digits=12, decimal_places=2, required=False, allow_null=True)
     amount = serializers.DecimalField(max_digits=12, decimal_places=2, min_value=Decimal("0.00"))
 
@@ -27,15 +63,16 @@ class PaymentSerializer(serializers.Serializer[Any]):
 
     client_uuid = serializers.UUIDField()
     device = serializers.UUIDField(required=False, allow_null=True)
-    handed_over_at = serializers.DateTimeField()
-    household = serializers.IntegerField(required=False, allow_null=True)
+    handed_over_at = InstantField()
+    household = IdField(required=False, allow_null=True)
     payer_name = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
     paid_for_others = serializers.BooleanField(required=False, default=False)
     route = serializers.ChoiceField(choices=Route.choices)
     means = serializers.ChoiceField(choices=Means.choices)
     received = serializers.DecimalField(max_digits=12, decimal_places=2, min_value=Decimal("0.00"))
-    sequence = serializers.IntegerField(required=False, allow_null=True)
-    lines = LineSerializer(many=True, allow_empty=False)
+    sequence = IdField(required=False, allow_null=True)
+    # A household has fewer; a body of thousands is no household.
+    lines = LineSerializer(many=True, allow_empty=False, max_length=200)
 
     def order(self) -> PaymentOrder:
         """The validated body as the service takes it."""

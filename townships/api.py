@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import authenticate
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, inline_serializer
@@ -14,6 +16,14 @@ from rest_framework.response import Response
 from foundation.clock.services import business_date
 from foundation.http import Problem, ScopedAPIView
 from townships.models import CollectingUnit, Township, User
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    """Who asks for a token."""
+
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=128, trim_whitespace=False)
+
 
 _PLACE = {"code": serializers.CharField(), "name": serializers.CharField()}
 
@@ -66,15 +76,18 @@ class TokenView(ScopedAPIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
-        request=inline_serializer(
-            name="TokenRequest",
-            fields={"username": serializers.CharField(), "password": serializers.CharField()},
-        ),
+        request=TokenRequestSerializer,
         responses=inline_serializer(name="TokenAnswer", fields={"token": serializers.CharField()}),
     )
     def post(self, request: Request) -> Response:
-        username, password = str(request.data.get("username", "")), str(request.data.get("password", ""))
-        user = authenticate(request._request, username=username, password=password)
+        data = request.data if isinstance(request.data, dict) else {}
+        form = TokenRequestSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        asked = request._request
+        user = authenticate(asked, **form.validated_data)
+        if asked.__dict__.pop("axes_locked_out", False):
+            # Taken away from the lock-out middleware, which would answer with the sign-in page's own page.
+            raise Problem(429, "locked", _("连续输错太多次，账号已锁定，请过一会儿再试，或联系本单位管理员。"))
         if user is None:
             raise Problem(
                 400, "wrong_credentials", _("用户名或密码不对。连续输错会锁定，请联系本单位管理员。")

@@ -96,7 +96,8 @@ def assess(
 def _narrow(
     townships: list[int] | None, unit: int | None, residents: list[int] | None
 ) -> tuple[str, dict[str, Any]]:
-    where, parameters = "AND r.county_id = %(county)s", {}
+    where = "AND r.county_id = %(county)s"
+    parameters: dict[str, Any] = {}
     if townships is not None:
         where += " AND r.township_id = ANY(%(townships)s)"
         parameters["townships"] = townships

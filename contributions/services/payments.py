@@ -174,10 +174,10 @@ def _replay(by: User, order: PaymentOrder) -> PaymentAnswer | None:
 
 
 def _reused(by: User, first: Payment, order: PaymentOrder) -> PaymentCase:
-    existing = first.cases.filter(kind=CaseKind.UUID_REUSED, detail__digest=order.digest).first()
+    existing: PaymentCase | None = first.cases.filter(kind=CaseKind.UUID_REUSED, detail__digest=order.digest).first()
     if existing is not None:
         return existing
-    case = PaymentCase.objects.create(
+    case: PaymentCase = PaymentCase.objects.create(
         township_id=first.township_id, unit_id=first.unit_id, kind=CaseKind.UUID_REUSED, payment=first,
         amount=order.received, detail={"digest": order.digest, "registrations": [ln.registration for ln in order.lines]},
     )  # fmt: skip
@@ -303,7 +303,8 @@ def _due(
         and route != Route.ONLINE
         and same_price_period(price_periods(plan, charge.insurance), charge.priced_on, paid_on)
     ):
-        return charge.personal_amount
+        standing: Decimal = charge.personal_amount
+        return standing
     return quote_charge(
         plan=plan, registration=registration, on=paid_on, route=route, tier=line.tier or charge.tier
     )

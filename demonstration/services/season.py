@@ -209,7 +209,7 @@ def _people(plan: CollectionPlan) -> dict[tuple[bytes, str], dict[str, Any]]:
             "household_id",
             "unit_id",
             "resident__household__head_name",
-        )  # fmt: skip
+        )
     )
     return {
         (bytes(index), insurance): {
