@@ -27,12 +27,15 @@ _SEARCHED_ROWS: Final = 30
 _SPACE: Final = re.compile(r"[\s\u3000*:：]+")
 _TRAILING_NOTE: Final = re.compile(r"\([^()]*\)$")
 _TOTALS: Final = frozenset({"合计", "总计", "小计", "本页合计", "本页小计", "累计", "共计"})
+_HEADS: Final = re.compile(r"共?\d+(人|户|条|名)?")
 _SIGNATURES: Final = (
     "制表人",
     "填表人",
     "审核人",
     "复核人",
     "填报人",
+    "填报单位",
+    "填报日期",
     "报送单位",
     "经办人:",
     "负责人:",
@@ -114,7 +117,9 @@ def _is_furniture(cells: list[str], keys: list[int]) -> bool:
     if unicodedata.normalize("NFKC", first).startswith(_SIGNATURES):
         return True
     if any(_SPACE.sub("", cell) in _TOTALS for cell in (first, *cells[:3])):
-        return all(not cells[key] or _SPACE.sub("", cells[key]) in _TOTALS for key in keys)
+        # 合计 with 43人 below the names: a count of heads is no name.
+        texts = [_SPACE.sub("", cells[key]) for key in keys]
+        return all(not text or text in _TOTALS or _HEADS.fullmatch(text) for text in texts)
     return False
 
 
