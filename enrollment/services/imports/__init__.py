@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from enrollment.services.imports import registration
+from enrollment.services.imports import category, facts_lists, registration
 from foundation.imports.kinds import register
 
 
 def declare() -> None:
     """Register this app's kinds of files."""
-    for kind in (registration.KIND,):
+    for kind in (
+        registration.KIND,
+        category.KIND,
+        facts_lists.DEATHS,
+        facts_lists.EMPLOYEES,
+        facts_lists.STUDENTS,
+    ):
         register(kind)

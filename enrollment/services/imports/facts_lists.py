@@ -1,0 +1,248 @@
+"""Lists that state a fact of residents: deaths, employees' insurance, pupils and students.
+
+A list says what is; it does not say what is not: who is missing from it keeps what the register knows. It names many who
+are in no register of ours (most employees, most of the dead): they are passed over and counted, not sent back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from enrollment.services.imports import people
+from enrollment.services.imports.common import PersonReader, ReadPerson, logged_update, read_day
+from foundation.imports.engine.context import Context
+from foundation.imports.kinds import Counts, ImportKind, Refused, RowReader, StagedRow
+from foundation.pinyin import initials
+
+# What lists call a stage of schooling, longest first where one contains another; the codes are those of the facts.
+_STAGES: Final = (
+    ("研究生", "postgraduate"), ("硕士", "postgraduate"), ("博士", "postgraduate"), ("技师", "technician_college"),
+    ("技工", "technician_college"), ("中等职业", "vocational"), ("中职", "vocational"), ("职业高中", "vocational"),
+    ("职高", "vocational"), ("中专", "vocational"), ("高中", "senior_high"), ("小学", "primary"), ("初中", "primary"),
+    ("义务教育", "primary"), ("幼儿园", "primary"), ("高等", "university"), ("大学", "university"),
+    ("本科", "university"), ("专科", "university"), ("大专", "university"), ("高职", "university"),
+)  # fmt: skip
+_STOPPED: Final = ("暂停", "终止", "停保", "退休", "注销", "中断")
+
+
+def _staged(person: ReadPerson, *, code: str = "", day: date | None = None) -> StagedRow:
+    return (
+        person.number_index, person.number_encrypted, person.name, initials(person.name)[:20], code, "",
+        str(day or ""), "", "",
+    )  # fmt: skip
+
+
+def _deaths(ctx: Context) -> RowReader:
+    read_person = PersonReader(ctx)
+
+    def read(cells: dict[str, str]) -> StagedRow | Refused:
+        person = read_person(cells)
+        if isinstance(person, Refused):
+            return person
+        day = read_day(cells["death_date"], _("死亡时间"))
+        if isinstance(day, Refused):
+            return day
+        if day is None:
+            return Refused("no_death_date", _("没有填死亡时间"))
+        if day > ctx.today:
+            return Refused("bad_date", _("死亡时间晚于今天"))
+        return _staged(person, day=day)
+
+    return read
+
+
+def _employees(ctx: Context) -> RowReader:
+    read_person = PersonReader(ctx)
+
+    def read(cells: dict[str, str]) -> StagedRow | Refused:
+        person = read_person(cells)
+        if isinstance(person, Refused):
+            return person
+        kinds, state = cells.get("insurance", ""), cells.get("state", "")
+        pension, medical = "养老" in kinds, "医" in kinds
+        if kinds and not (pension or medical):
+            return Refused("unknown_insurance", _("参保险种“%(raw)s”看不懂") % {"raw": kinds[:20]})
+        if any(word in state for word in _STOPPED):
+            return Refused(
+                "not_insured_now", _("参保状态是“%(raw)s”，不是正在参加职工保险") % {"raw": state[:20]}
+            )
+        # A list of employees that does not say which insurance means both.
+        code = "both" if pension == medical else "pension" if pension else "medical"
+        return _staged(person, code=code)
+
+    return read
+
+
+def _students(ctx: Context) -> RowReader:
+    read_person = PersonReader(ctx)
+
+    def read(cells: dict[str, str]) -> StagedRow | Refused:
+        person = read_person(cells)
+        if isinstance(person, Refused):
+            return person
+        stage = cells.get("school_kind", "") or cells.get("school", "")
+        code = next((code for word, code in _STAGES if word in stage), "")
+        if not code:
+            return Refused(
+                "unknown_school",
+                _("学段“%(raw)s”看不懂，应写小学、初中、高中、中职、大学等") % {"raw": stage[:20]},
+            )
+        return _staged(person, code=code)
+
+    return read
+
+
+_SAID_DEATH: Final = (
+    f"SELECT r.id, s.day AS death_date FROM {people.FOUND} WHERE s.batch = %(batch)s",
+    ("death_date",),
+)
+_SAID_EMPLOYED: Final = (
+    f"SELECT r.id, CASE WHEN s.code IN ('both', 'pension') THEN true END AS employee_pension,"
+    f" CASE WHEN s.code IN ('both', 'medical') THEN true END AS employee_medical"
+    f" FROM {people.FOUND} WHERE s.batch = %(batch)s",
+    ("employee_pension", "employee_medical"),
+)
+_SAID_STUDENT: Final = (
+    f"SELECT r.id, true AS in_school, s.code AS school FROM {people.FOUND} WHERE s.batch = %(batch)s",
+    ("in_school", "school"),
+)
+
+
+def _before_birth(ctx: Context) -> None:
+    people.check_people(ctx, unknown_go_back=False)
+    ctx.refuse_staged(
+        "bad_date",
+        _("死亡时间早于出生日期"),
+        f"SELECT s.file, s.source_row FROM {people.FOUND} WHERE s.batch = %(batch)s AND s.day < r.birth_date",
+        county=people.county_id(ctx),
+    )
+
+
+def _people_once_each(ctx: Context) -> None:
+    # A person may stand under each insurance once.
+    people.check_people(ctx, by_code=True, unknown_go_back=False)
+
+
+def _people_once(ctx: Context) -> None:
+    people.check_people(ctx, unknown_go_back=False)
+
+
+def _preview(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
+    query, columns = said
+    differs = " OR ".join(f"(f.{c} IS NOT NULL AND f.{c} IS DISTINCT FROM t.{c})" for c in columns)
+    first = columns[0]
+
+    def preview(ctx: Context) -> Counts:
+        # A fact the register did not have is new; one it had differently is a change.
+        new, changed, total = ctx.one(
+            f"""
+            SELECT count(*) FILTER (WHERE ({differs}) AND (t.{first} IS NULL OR t.{first}::text = 'false')),
+                   count(*) FILTER (WHERE ({differs}) AND t.{first} IS NOT NULL AND t.{first}::text <> 'false'),
+                   count(*)
+            FROM ({query}) f JOIN enrollment_resident t ON t.id = f.id
+            """,
+            county=people.county_id(ctx),
+        )
+        passed_over = ctx.warnings["not_in_register"] or ctx.batch.summary.get("warnings", {}).get(
+            "not_in_register", 0
+        )
+        return Counts(new, changed, total + passed_over - new - changed)
+
+    return preview
+
+
+def _apply(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
+    query, columns = said
+
+    def apply(ctx: Context) -> Counts:
+        # Two rows of one person (two insurances) become one change.
+        merged = ", ".join(
+            f"bool_or({c}) AS {c}" if c.startswith(("employee", "in_")) else f"max({c}) AS {c}"
+            for c in columns
+        )
+        changed = logged_update(
+            ctx,
+            table="enrollment_resident",
+            found=f"SELECT id, {merged} FROM ({query}) one GROUP BY id",
+            columns=columns,
+            county=people.county_id(ctx),
+        )
+        ctx.summary["to_assess"] = changed
+        return Counts(0, changed, 0)
+
+    return apply
+
+
+def _undo(columns: tuple[str, ...]) -> Callable[[Context], None]:
+    def undo(ctx: Context) -> None:
+        people.undo_residents(ctx, columns)
+
+    return undo
+
+
+def _kind(
+    said: tuple[str, tuple[str, ...]],
+    *,
+    name: str,
+    label: Any,
+    help: Any,
+    required: tuple[str, ...],
+    optional: tuple[str, ...],
+    reader: Callable[[Context], RowReader],
+    check: Callable[[Context], None],
+    any_of: tuple[tuple[str, ...], ...] = (),
+) -> ImportKind:
+    return ImportKind(
+        name=name,
+        label=label,
+        help=help,
+        required=required,
+        optional=optional,
+        staging=people.STAGING,
+        columns=people.COLUMNS,
+        reader=reader,
+        check=check,
+        preview=_preview(said),
+        apply=_apply(said),
+        undo=_undo(said[1]),
+        roles=people.ROLES,
+        any_of=any_of,
+    )
+
+
+DEATHS: Final = _kind(
+    _SAID_DEATH,
+    name="deaths",
+    label=gettext_lazy("死亡名单"),
+    help=gettext_lazy("登记死亡日期：此后不再收缴，已收的转核对"),
+    required=("name", "id_number", "death_date"),
+    optional=("township", "note"),
+    reader=_deaths,
+    check=_before_birth,
+)
+EMPLOYEES: Final = _kind(
+    _SAID_EMPLOYED,
+    name="employee_insured",
+    label=gettext_lazy("职工参保人员名单"),
+    help=gettext_lazy("标记已参加职工养老或职工医保的人"),
+    required=("name", "id_number"),
+    optional=("insurance", "state", "employer"),
+    reader=_employees,
+    check=_people_once_each,
+)
+STUDENTS: Final = _kind(
+    _SAID_STUDENT,
+    name="students",
+    label=gettext_lazy("在校学生名单"),
+    help=gettext_lazy("标记在校和学段：在校学生不参加居民养老保险"),
+    required=("name", "id_number"),
+    optional=("school", "school_kind", "township", "village"),
+    reader=_students,
+    check=_people_once,
+    any_of=(("school_kind", "school"),),
+)
