@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from django.db import connection
-from django.db.models import Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 
-from enrollment.models import CollectionPlan
+from enrollment.models import CollectionPlan, Registration
+from foundation.jobs.models import Job, JobState
 from foundation.scope.models import ScopedQuerySet
 from rosters.models import Roster, RosterKind, RosterLine
 from rosters.rules import DIGEST
-from townships.models import Township
+from townships.models import CollectingUnit, Township, User
 
 
 def find_plan(code: str) -> CollectionPlan | None:
@@ -73,26 +74,117 @@ def recompute_digest(roster: Roster) -> str:
         return str(cursor.fetchall()[0][0])
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How a unit's roster of one kind stands."""
+@dataclass
+class UnitRow:
+    """A unit on the board: who is registered, its latest rosters, and what to do next."""
 
-    roster: Roster | None
-    outdated: bool = False
+    unit: CollectingUnit
+    registered: int = 0
+    levy: Roster | None = None
+    payment: Roster | None = None
+    changed: bool = False
+
+    @property
+    def stuck(self) -> str:
+        """Why somebody should look: ``no_levy`` or ``changed``; empty when it is fine."""
+        if self.registered and self.levy is None:
+            return "no_levy"
+        if self.changed:
+            return "changed"
+        return ""
 
 
-def outdated_units(plan: CollectionPlan, user: Any, township: Township) -> set[int]:
-    """Units whose charges changed after their levy roster was sealed."""
+def board_rows(user: User, plan: CollectionPlan, township: Township) -> list[UnitRow]:
+    """Units of a township that the user sees, in order, with the latest version of each kind.
+
+    Five queries whatever the number of units.
+    """
+    units = CollectingUnit.objects.visible_to(user).filter(township=township).order_by("position", "code")
+    rows = {unit.pk: UnitRow(unit) for unit in units}
+    registered = (
+        Registration.objects.visible_to(user)
+        .filter(plan=plan, township=township)
+        .values("unit")
+        .annotate(n=Count("resident", distinct=True))
+    )
+    for found in registered:
+        if found["unit"] in rows:
+            rows[found["unit"]].registered = found["n"]
+    latest = (
+        Roster.objects.visible_to(user)
+        .filter(plan=plan, township=township, kind__in=[RosterKind.LEVY, RosterKind.PAYMENT])
+        .order_by("unit", "kind", "-version")
+        .distinct("unit", "kind")
+    )
+    for roster in latest:
+        row = rows.get(roster.unit_id)
+        if row is not None and roster.kind == RosterKind.LEVY:
+            row.levy = roster
+        elif row is not None:
+            row.payment = roster
+    checked = last_check(plan, RosterKind.LEVY, township)
+    for unit in _changed_units(plan, [row.levy.pk for row in rows.values() if row.levy is not None], checked):
+        if unit in rows:
+            rows[unit].changed = True
+    return list(rows.values())
+
+
+def last_check(plan: CollectionPlan, kind: str, township: Township) -> datetime | None:
+    """When a job last looked at all units of a township: what changed before it is in the versions that stand."""
+    jobs = Job.objects.filter(
+        kind="rosters",
+        state=JobState.SUCCEEDED,
+        params__plan=plan.pk,
+        params__kind=kind,
+        params__township__in=["", township.code],
+        places__townships__contains=township.pk,
+    )
+    found: datetime | None = jobs.aggregate(at=Max("started_at"))["at"]
+    return found
+
+
+def _changed_units(plan: CollectionPlan, rosters: list[int], checked: datetime | None) -> set[int]:
+    """Units whose charges changed after these levy rosters were sealed and after the last look at all of them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT r.unit_id FROM (
-                 SELECT DISTINCT ON (unit_id) unit_id, sealed_at FROM rosters_roster
-                 WHERE plan_id = %(plan)s AND kind = %(kind)s AND township_id = %(township)s
-                 ORDER BY unit_id, version DESC) r
+            """SELECT r.unit_id FROM rosters_roster r
                JOIN contributions_charge c ON c.unit_id = r.unit_id AND c.plan_id = %(plan)s
-               WHERE c.created_at > r.sealed_at GROUP BY r.unit_id""",
-            {"plan": plan.pk, "kind": RosterKind.LEVY.value, "township": township.pk},
+               WHERE r.id = ANY (%(rosters)s) AND c.created_at > greatest(r.sealed_at, %(checked)s)
+               GROUP BY r.unit_id""",
+            {"plan": plan.pk, "rosters": rosters, "checked": checked},
         )
-        changed = {row[0] for row in cursor.fetchall()}
-    places = user.scope_places()
-    return changed if township.pk in places.townships else changed & set(places.units)
+        return {row[0] for row in cursor.fetchall()}
+
+
+@dataclass
+class TownshipRow:
+    """A township in the county's overview: units, and how many have each roster."""
+
+    township: Township
+    units: int = 0
+    levy: int = 0
+    payment: int = 0
+    people: int = 0
+
+
+def township_rows(user: User, plan: CollectionPlan) -> list[TownshipRow]:
+    """Townships the user sees, in order, with counts of their latest rosters. Three queries."""
+    units = CollectingUnit.objects.visible_to(user).filter(township__county=plan.county)
+    counted = dict(units.values_list("township").annotate(n=Count("pk")).values_list("township", "n"))
+    townships = Township.objects.filter(pk__in=counted).order_by("position", "code")
+    rows = {t.pk: TownshipRow(t, units=counted[t.pk]) for t in townships}
+    latest = (
+        Roster.objects.visible_to(user)
+        .filter(plan=plan)
+        .order_by("unit", "kind", "-version")
+        .distinct("unit", "kind")
+        .values_list("township", "kind", "line_count")
+    )
+    for township, kind, lines in latest:
+        row = rows.get(township)
+        if row is not None and kind == RosterKind.LEVY:
+            row.levy += 1
+            row.people += lines
+        elif row is not None and kind == RosterKind.PAYMENT:
+            row.payment += 1
+    return list(rows.values())

@@ -89,7 +89,7 @@ def write_roster(target: Path | BinaryIO, roster: Roster, *, detail: Detail, wat
     seal = _("编号 %(number)s　校验码 %(digest)s") % {
         "number": roster.number, "digest": short_digest(roster.digest),
     }  # fmt: skip
-    note = f"{roster.number} {roster.digest}" + (f" {watermark}" if watermark else "")
+    note = f"{roster.number} {short_digest(roster.digest)}" + (f" {watermark}" if watermark else "")
     footer = (
         _("本册为第 %(version)s 版，数据截至 %(day)s；校验码全文：%(digest)s") % {
             "version": roster.version, "day": roster.as_of.isoformat(), "digest": roster.digest,

@@ -141,7 +141,8 @@ SELECT l.township_id, l.unit_id, l.resident_id, l.kept, l.unseen, l.home,
        CASE WHEN length(l.vouchers) <= 40 THEN l.vouchers ELSE l.voucher END AS voucher, l.is_new,
        left(concat_ws('；',
            CASE WHEN l.listed AND l.unpriced THEN '待录入标准'
-                WHEN l.listed AND l.personal = 0 AND l.government_paid > 0 THEN '政府代缴' END,
+                WHEN l.government_paid > 0 AND l.personal = 0 THEN '政府代缴'
+                WHEN l.government_paid > 0 THEN concat('政府承担', l.government_paid, '元') END,
            '养老未列入：' || coalesce(%(words)s::jsonb ->> l.pension_why_not, l.pension_why_not),
            '医疗未列入：' || coalesce(%(words)s::jsonb ->> l.medical_why_not, l.medical_why_not)),
        120) AS note,

@@ -1,0 +1,123 @@
+"""A job as people follow it: a page, and a partial that fetches itself every second until the job has ended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from foundation.jobs.kinds import JobFailed, job_kind
+from foundation.jobs.models import OPEN_STATES, Job, JobState
+from foundation.jobs.services import queue
+
+# The counts a result may name, in the words of the office; what is not here is for machines.
+RESULT_WORDS = {
+    "rosters": gettext_lazy("清册（册）"),
+    "lines": gettext_lazy("人数"),
+    "new": gettext_lazy("新增"),
+    "unchanged": gettext_lazy("没有变化"),
+    "workbooks": gettext_lazy("工作簿"),
+    "read": gettext_lazy("读到"),
+    "accepted": gettext_lazy("接收"),
+    "changed": gettext_lazy("有变化"),
+    "rejected": gettext_lazy("退回"),
+    "assessed": gettext_lazy("核定"),
+    "charges": gettext_lazy("应缴"),
+}
+STATE_LOOK = {
+    JobState.QUEUED: ("wait", "clock"),
+    JobState.RUNNING: ("go", "clock"),
+    JobState.SUCCEEDED: ("done", "check"),
+    JobState.FAILED: ("wrong", "alert"),
+    JobState.CANCELLED: ("", "alert"),
+}
+
+
+def job_context(job: Job, *, next_url: str = "", here: bool = False) -> dict[str, Any]:
+    """What the partial shows. ``here`` reloads the page it stands in once the job has ended."""
+    try:
+        label = str(job_kind(job.kind).label)
+    except JobFailed:
+        label = job.kind
+    look, icon = STATE_LOOK[JobState(job.state)]
+    return {
+        "job": job,
+        "job_label": label,
+        "job_open": job.state in OPEN_STATES,
+        "job_look": look,
+        "job_icon": icon,
+        "job_left": _time_left(job),
+        "job_slow": _waits_for_a_worker(job),
+        "job_result": [
+            (word, f"{job.result[key]:,}")
+            for key, word in RESULT_WORDS.items()
+            if isinstance(job.result.get(key), int)
+        ],
+        "job_next": next_url,
+        "job_here": here,
+    }
+
+
+def _time_left(job: Job) -> str:
+    """The rest at the pace so far; nothing before the first part is done."""
+    if job.state != JobState.RUNNING or not job.done or job.started_at is None:
+        return ""
+    spent = (timezone.now() - job.started_at).total_seconds()
+    seconds = int(spent * (job.total - job.done) / job.done) + 1
+    if seconds < 60:
+        return _("大约还要 %(n)s 秒") % {"n": seconds}
+    return _("大约还要 %(n)s 分钟") % {"n": -(-seconds // 60)}
+
+
+def _waits_for_a_worker(job: Job) -> bool:
+    return job.state == JobState.QUEUED and timezone.now() - job.created_at > timedelta(seconds=15)
+
+
+def _visible(request: HttpRequest, pk: UUID) -> Job:
+    return get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
+
+
+def _next(request: HttpRequest) -> str:
+    url = request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    return url if safe else ""
+
+
+@login_required
+@never_cache
+@require_GET
+def job_page(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One job, live."""
+    context = job_context(_visible(request, pk), next_url=_next(request))
+    return render(request, "jobs/page.html", context)
+
+
+@login_required
+@never_cache
+@require_GET
+def job_progress(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The partial alone. With ``here`` the page around it is loaded again when the job has ended."""
+    job, here = _visible(request, pk), "here" in request.GET
+    response = render(request, "jobs/_progress.html", job_context(job, next_url=_next(request), here=here))
+    if here and job.state not in OPEN_STATES:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@login_required
+@require_POST
+def job_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Stop one's own job at its next part; what is done stays done."""
+    job = get_object_or_404(Job.objects.visible_to(request.user).filter(requested_by_id=request.user.pk), pk=pk)
+    queue.cancel(by=request.user, job=job)
+    return redirect("jobs:page", pk=job.pk)
