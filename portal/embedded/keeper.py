@@ -79,10 +79,10 @@ class Keeper:
             stop(self.process, self.server.stop_signal)
         (self.home / "server.json").unlink(missing_ok=True)
         if self.server.throwaway:
-            shutil.rmtree(self.server.data, ignore_errors=True)
-            if self.server.place != self.home:
-                shutil.rmtree(self.server.place, ignore_errors=True)
-                (self.home / "location").unlink(missing_ok=True)
+            for directory in {self.server.place, self.home}:
+                shutil.rmtree(directory, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                self.home.parent.rmdir()
 
     def _in_use(self) -> bool:
         try:

