@@ -20,7 +20,7 @@ from enrollment.models import CollectionPlan
 from subsidies.rules.evaluator import evaluation_sql
 from subsidies.rules.facts import FACT_COLUMNS, facts_row
 from subsidies.rules.outcomes import EXTRA_CODE
-from subsidies.rules.parse import load_plan_text, parse_plan
+from subsidies.rules.parse import load_plan_text
 from subsidies.rules.plan import PERSONAL, Plan
 from subsidies.rules.source import PlanError
 
@@ -42,7 +42,7 @@ def rule_book(plan: CollectionPlan) -> Plan:
     key = (plan.pk, plan.source_sha256)
     book = _rule_books.get(key)
     if book is None:
-        book = parse_plan(plan.document, known_categories())
+        book = load_plan_text(plan.document.get("text", ""), known_categories())
         while len(_rule_books) >= _KEPT_PLANS:
             _rule_books.pop(next(iter(_rule_books)))
         _rule_books[key] = book
@@ -150,6 +150,7 @@ def _cited(plan: Plan, code: str | None) -> dict[str, str]:
 # worked examples
 
 _EXAMPLE_KEYS: Final = {"id", "insurance", "resident", "payment_date", "expected"}
+_MAPPINGS: Final = ("resident", "expected", "settings")
 _QUOTE: Final = ("tier", "payment_date", "route")
 _PAYERS: Final = "payers"
 
@@ -190,8 +191,10 @@ def read_examples(path: Path, plan: str) -> list[dict[str, Any]]:
     for place, example in enumerate(found):
         if not isinstance(example, dict):
             raise PlanError("not_examples", path=path.name, problem=f"#{place + 1}")
-        if missing := _EXAMPLE_KEYS - example.keys():
-            problem = f"{example.get('id', f'#{place + 1}')}: {', '.join(sorted(missing))}"
+        wrong = _EXAMPLE_KEYS - example.keys()
+        wrong |= {key for key in _MAPPINGS if not isinstance(example.get(key) or {}, dict)}
+        if wrong:
+            problem = f"{example.get('id', f'#{place + 1}')}: {', '.join(sorted(wrong))}"
             raise PlanError("not_examples", path=path.name, problem=problem)
     return found
 
@@ -216,9 +219,7 @@ def check_examples(plan: Plan, examples: Sequence[Mapping[str, Any]]) -> Checked
         try:
             answers = price(plan, insurance, [row for _, row in members], json.loads(settings_key))
         except PlanError as error:
-            raise PlanError(
-                error.code, place=f"{members[0][0]['id']} {error.place}", **error.detail
-            ) from None
+            raise error.within(str(members[0][0]["id"])) from None
         for (example, _), answer in zip(members, answers, strict=True):
             if differences := _differences(example["expected"], answer):
                 failed[str(example["id"])] = differences

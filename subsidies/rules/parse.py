@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from .book import Book
@@ -13,7 +12,7 @@ from .conditions import ROUTES, Condition, Group
 from .parse_money import parse_medical, parse_pension
 from .plan import INSURANCES, REASONS, Admission, Exclusion, Plan, Stage, TargetRow, Targets, Window
 from .settings import ALIASES, SETTINGS, Settings, parse_settings
-from .source import PLAN_CODE, Entry, Path, Plain, read_source
+from .source import PLAN_CODE, Entry, read_source
 
 DESCRIPTIVE: Final = (
     "principles",
@@ -51,14 +50,7 @@ _SECTIONS: Final = "categories settings targets rates medical pension exclusions
 def load_plan_text(text: str, categories: Iterable[str]) -> Plan:
     """Read a plan file. `categories` are the known category codes. Raises PlanError with line and reason."""
     document, lines = read_source(text)
-    return parse_plan(document, categories, lines)
-
-
-def parse_plan(
-    document: dict[str, Plain], categories: Iterable[str], lines: Mapping[Path, int] | None = None
-) -> Plan:
-    """Check plain data and turn it into a `Plan`, from a file or from the database alike."""
-    root = Entry(document, (), lines or {})
+    root = Entry(document, (), lines)
     root.only("plan payers groups scope windows stages", _SECTIONS)
     head = root.at("plan")
     head.only(
@@ -85,7 +77,6 @@ def parse_plan(
     for name in ("rates", *DESCRIPTIVE):
         for item in _listed(root, name):
             _note(item, name, book)
-    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     def word(key: str) -> str:
         return part.text() if (part := head.get(key)) else ""
@@ -117,6 +108,7 @@ def parse_plan(
         targets=targets,
         rules=tuple(book.rules),
         document=document,
+        text=text,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
 

@@ -288,7 +288,8 @@ class RuleRow:
 class Plan:
     """A collection plan, checked.
 
-    `categories` are the group codes known to it, `document` is the file as plain data, `sha256` its digest.
+    `categories` are the group codes known to it, `document` is the file as plain data, `text` the file itself
+    (its order says which payer takes a cent that cannot be split), `sha256` its digest.
     """
 
     code: str
@@ -317,7 +318,8 @@ class Plan:
     targets: Targets | None
     rules: tuple[RuleRow, ...]
     document: Mapping[str, Plain] = field(repr=False)
-    sha256: str = ""
+    text: str = field(repr=False)
+    sha256: str
 
     def premium(self) -> Medical:
         """The medical part. Raises PlanError where the plan has none."""

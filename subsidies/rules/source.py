@@ -1,8 +1,8 @@
 """A plan file as plain data, with the line of every value and errors that name it.
 
 Plan files are YAML, every scalar read as text: `100` is the text "100" and `false` the text "false", so an
-amount keeps its cents, a date stays what was written, and nothing is guessed. The same plain data, stored as
-JSON beside a loaded plan, is parsed again by the same code, then without line numbers.
+amount keeps its cents, a date stays what was written, and nothing is guessed. A loaded plan keeps its text and
+is read again from it: the order of what is written counts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FRACTION: Final = re.compile(r"(\d{1,4})/(\d{1,4})")
 class PlanError(ValueError):
     """A plan file, a setting or an example that cannot be used.
 
-    `code` names the reason, `line` the line of the file (0 when the plan does not come from a file), `place`
+    `code` names the reason, `line` the line of the file (0 for a setting or an example), `place`
     the path of the value (`medical.waivers.2.shares`), `detail` the words that belong into the message. The
     message shown to people is made from these by `subsidies.services.messages`.
     """

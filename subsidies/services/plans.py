@@ -69,7 +69,7 @@ def load_plan(*, by: Any, path_or_code: str) -> LoadResult:
             "insurances": list(book.insurances),
             "collection_mode": book.collection_mode,
             "settings": book.document.get("settings") or {},
-            "document": book.document,
+            "document": {**book.document, "text": book.text},
             "source_sha256": book.sha256,
             "loaded_at": timezone.now(),
         },
