@@ -148,34 +148,29 @@ SETTLED = Figure(
 # Counted per unit, insurance and band, in the order of the page.
 COUNTED: tuple[Figure, ...] = (IN_SCOPE_FIGURE, REGISTERED, DUE, EXEMPT, PAID, CONFIRMED, SETTLED)
 
-# Payments that still stand and that no tax result has confirmed, and tax results not yet in the treasury.
-# Parameters: plan, townships, units, today, late (the last day that counts as overdue).
-# One row per insurance: how many, yuan, oldest day; among them the overdue ones.
-UNCONFIRMED_SQL = """
-    SELECT l.insurance, count(*) AS heads, sum(l.amount) AS amount, min(p.paid_on) AS oldest,
-           count(*) FILTER (WHERE p.paid_on <= %(late)s) AS late_heads,
-           coalesce(sum(l.amount) FILTER (WHERE p.paid_on <= %(late)s), 0) AS late_amount
+# Money on its way (在途): payments that stand and that no tax result has confirmed, by payment day, and tax results
+# not yet in the treasury, by 开票日. Rows: stage, township_id, unit_id, insurance, day, heads, amount.
+UNCONFIRMED, UNSETTLED = "unconfirmed", "unsettled"
+IN_TRANSIT_SQL = f"""
+    SELECT '{UNCONFIRMED}' AS stage, l.township_id, l.unit_id, l.insurance, p.paid_on AS day,
+           count(*) AS heads, sum(l.amount) AS amount
     FROM contributions_payment p JOIN contributions_paymentline l ON l.payment_id = p.id
-    WHERE p.plan_id = %(plan)s AND p.paid_on <= %(today)s AND p.reverses_id IS NULL AND l.amount > 0
-      AND (l.township_id = ANY(%(townships)s) OR l.unit_id = ANY(%(units)s))
+    WHERE p.plan_id = %(plan)s AND p.reverses_id IS NULL AND l.amount > 0
       AND NOT EXISTS (SELECT 1 FROM contributions_taxentry t WHERE t.payment_line_id = l.id)
       AND NOT EXISTS (SELECT 1 FROM contributions_payment r WHERE r.reverses_id = p.id)
-    GROUP BY l.insurance
-"""
-UNSETTLED_SQL = """
-    SELECT insurance, min(invoiced_on) AS oldest
+    GROUP BY 2, 3, 4, 5
+    UNION ALL
+    SELECT '{UNSETTLED}', township_id, unit_id, insurance, invoiced_on, count(*), sum(amount)
     FROM contributions_taxentry
     WHERE plan_id = %(plan)s AND settled_on IS NULL
-      AND (township_id = ANY(%(townships)s) OR unit_id = ANY(%(units)s))
-    GROUP BY insurance
+    GROUP BY 2, 3, 4, 5
 """
 
 
 def query(*figures: Figure) -> str:
     """One query for several figures; ``figure``, its name, stands before the columns of ``sql``."""
     parts = " UNION ALL ".join(
-        f"SELECT '{figure.name}' AS figure, f.* FROM ({figure.sql}) f"
-        for figure in figures
+        f"SELECT '{figure.name}' AS figure, f.* FROM ({figure.sql}) f" for figure in figures
     )
     return f"WITH owed AS MATERIALIZED ({_OWED}) {parts}"
 

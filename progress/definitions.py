@@ -35,7 +35,7 @@ DEFINITIONS: dict[str, Definition] = {
     "confirmed_amount": Definition(_("税务已确认额"), _("税务回传的金额，按开票日（税务口径）。")),
     "settled_amount": Definition(_("入库额"), _("税务回传中已经入库的金额，按入库日（税务口径）。")),
     "unconfirmed_overdue": Definition(
-        _("超期没回传"), _("缴款超过 3 天、税务还没有回传的笔数和金额；冲正的不算。")
+        _("超期没回传"), _("缴款超过 3 天、税务还没有回传的笔数和金额；冲正的不算。每分钟清点一次。")
     ),
     "paid_today": Definition(_("今日净增"), _("今天新缴足的人，减去今天被冲正的人。")),
 }

@@ -79,3 +79,34 @@ class UnitDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.unit_id} {self.insurance} {self.day}"
+
+
+class InTransit(models.Model):
+    """Money on its way (在途) by unit, insurance and the day it set out; counted anew at most once a minute."""
+
+    row_level_security: ClassVar[bool] = True
+
+    plan = models.ForeignKey(CollectionPlan, on_delete=models.CASCADE, related_name="+")
+    township_id = models.IntegerField()
+    unit_id = models.IntegerField()
+    insurance = models.CharField(max_length=8, choices=Insurance)
+    stage = models.CharField(max_length=12)
+    day = models.DateField()
+    heads = models.IntegerField()
+    amount = yuan_field("")
+
+    objects = FigureQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.unit_id} {self.stage} {self.day}"
+
+
+class InTransitCount(models.Model):
+    """When a plan's money on its way was last counted, and whether anything has moved since."""
+
+    plan = models.OneToOneField(CollectionPlan, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    counted_at = models.DateTimeField()
+    stale = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.plan_id} {self.counted_at}"

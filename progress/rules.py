@@ -18,6 +18,11 @@ def rate(part: int, whole: int) -> float | None:
     return round(100 * part / whole, 1) if whole > 0 else None
 
 
+def includes_exempt(settings: Mapping[str, Any]) -> bool:
+    """``targets.includes_exempt`` of a plan's settings, which hold words or truth values; out where it is silent."""
+    return str(settings.get("targets.includes_exempt", "false")).lower() == "true"
+
+
 def completion(
     *, paid: int, exempt: int, in_scope: int, target: int | None, includes_exempt: bool
 ) -> float | None:

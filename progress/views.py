@@ -18,7 +18,6 @@ from progress.queries.board import Board, board
 from progress.queries.ground import Ground, county_ground, plans_of, township_ground, unit_ground
 from townships.models import CollectingUnit, Township, User
 
-
 # The columns of the detail table, whose definitions open beside it.
 DETAIL = (
     "target",
@@ -114,7 +113,7 @@ def _show(
         "standings": list(shown.standings.values()),
         "other": next((s for name, s in shown.standings.items() if name != insurance), None),
         "definitions": DEFINITIONS,
-        "completion_text": completion_text(bool(plan.settings.get("targets.includes_exempt"))),
+        "completion_text": completion_text(rules.includes_exempt(plan.settings)),
         "detail_figures": DETAIL,
         "overdue_days": rules.OVERDUE_DAYS,
         "chart": chart(shown),

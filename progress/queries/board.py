@@ -53,6 +53,14 @@ class Board:
         return self.standings[self.insurance]
 
     @property
+    def ranking(self) -> list[Row]:
+        """Rows as shown: townships best first; a township's many units slowest first, unrated ones at the end."""
+        if self.ground.level == "county":
+            return self.rows
+        rated = [row for row in self.rows if row.position is not None]
+        return rated[::-1] + [row for row in self.rows if row.position is None]
+
+    @property
     def behind(self) -> list[Row]:
         """The last of the ranking, slowest first."""
         return [row for row in reversed(self.rows) if row.is_last]
@@ -232,7 +240,7 @@ def _season(plan: CollectionPlan, insurance: str) -> tuple[rules.Season | None, 
 def _standings(
     plan: CollectionPlan, cells: list[counts.Cell], targets: dict[str, int | None] | None
 ) -> dict[str, Standing]:
-    includes = bool(plan.settings.get("targets.includes_exempt", False))
+    includes = rules.includes_exempt(plan.settings)
     found = {
         name: Standing(
             name,

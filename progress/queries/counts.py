@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import connection
 
-from contributions.figures import UNCONFIRMED_SQL, UNSETTLED_SQL
+from contributions.figures import UNCONFIRMED, UNSETTLED
 from contributions.models import FigureDelta, PaymentCase
 from foundation.scope.places import Places
-from progress.models import UnitDay, UnitFigure
+from progress.models import InTransit, UnitDay, UnitFigure
 
 ZERO = Decimal("0.00")
 
@@ -60,7 +60,6 @@ class Day:
     insurance: str
     day: date
     paid: int
-    paid_amount: Decimal
 
 
 @dataclass(frozen=True)
@@ -137,28 +136,36 @@ def days(plan: int, places: Places, *, by_unit: bool, since: date) -> list[Day]:
     key = "unit_id" if by_unit else "township_id"
     rows = _rows(
         f"""
-        SELECT CASE WHEN day >= %(since)s THEN {key} END, insurance, day, sum(paid), sum(paid_amount)
+        SELECT CASE WHEN day >= %(since)s THEN {key} END, insurance, day, sum(paid)
         FROM (
-            SELECT {key}, insurance, day, paid, paid_amount FROM {UnitDay._meta.db_table} WHERE {_WHERE}
+            SELECT {key}, insurance, day, paid FROM {UnitDay._meta.db_table} WHERE {_WHERE}
             UNION ALL
-            SELECT {key}, insurance, day, paid, paid_amount FROM {FigureDelta._meta.db_table} WHERE {_WHERE}
+            SELECT {key}, insurance, day, paid FROM {FigureDelta._meta.db_table} WHERE {_WHERE}
         ) f
         GROUP BY 1, 2, 3
         """,
         _values(plan, places, since=since),
     )
-    return [Day(row[0], row[1], row[2], int(row[3]), row[4]) for row in rows]
+    return [Day(row[0], row[1], row[2], int(row[3])) for row in rows]
 
 
 def open_money(plan: int, places: Places, *, today: date, late: date) -> Open:
-    """What is on its way today; payments of ``late`` and before count as overdue."""
-    waiting = _rows(UNCONFIRMED_SQL, _values(plan, places, today=today, late=late))
-    unsettled = _rows(UNSETTLED_SQL, _values(plan, places))
+    """What is on its way until today; payments of ``late`` and before count as overdue."""
+    rows = _rows(
+        f"""
+        SELECT stage, min(day), coalesce(sum(heads) FILTER (WHERE day <= %(late)s), 0),
+               coalesce(sum(amount) FILTER (WHERE day <= %(late)s), 0)
+        FROM {InTransit._meta.db_table} WHERE {_WHERE} AND day <= %(today)s GROUP BY 1
+        """,
+        _values(plan, places, today=today, late=late),
+    )
+    found = {stage: rest for stage, *rest in rows}
+    unconfirmed, unsettled = found.get(UNCONFIRMED), found.get(UNSETTLED)
     return Open(
-        late_heads=sum(row[4] for row in waiting),
-        late_amount=sum((row[5] for row in waiting), ZERO),
-        unconfirmed_since=min((row[3] for row in waiting), default=None),
-        unsettled_since=min((row[1] for row in unsettled), default=None),
+        late_heads=int(unconfirmed[1]) if unconfirmed else 0,
+        late_amount=unconfirmed[2] if unconfirmed else ZERO,
+        unconfirmed_since=unconfirmed[0] if unconfirmed else None,
+        unsettled_since=unsettled[0] if unsettled else None,
     )
 
 

@@ -9,19 +9,23 @@ statement of its own before the one that counts, so that the count's snapshot is
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
-from contributions.figures import COUNTED, parameters, query
+from contributions.figures import COUNTED, IN_TRANSIT_SQL, parameters, query
 from contributions.models import FigureDelta, FigureRebuild
 from enrollment.models import CollectionPlan
+from foundation.clock.services import now
 from foundation.scope.context import places_scope
 from foundation.scope.places import Places
-from progress.models import UnitDay, UnitFigure
+from progress.models import InTransit, InTransitCount, UnitDay, UnitFigure
 from townships.models import Township
 
 FOLD_LOCK = 0x4A5A_464F
+IN_TRANSIT_EVERY = timedelta(minutes=1)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 _MOVING = ("paid", "paid_amount", "confirmed", "confirmed_amount", "settled_amount")
 _STANDING = ("in_scope", "registered", "due", "due_amount", "exempt")
@@ -87,7 +91,13 @@ _FOLD = f"""
         FROM taken GROUP BY plan_id, unit_id, insurance, day
         ON CONFLICT (plan_id, unit_id, insurance, day) DO UPDATE SET {_UPSERT}
     )
-    SELECT count(*) FROM taken
+    SELECT count(*), coalesce(array_agg(DISTINCT plan_id), '{{}}') FROM taken
+"""
+
+
+_IN_TRANSIT = f"""
+    INSERT INTO {InTransit._meta.db_table} (plan_id, stage, township_id, unit_id, insurance, day, heads, amount)
+    SELECT %(plan)s, w.* FROM ({IN_TRANSIT_SQL}) w
 """
 
 
@@ -109,22 +119,53 @@ def fold() -> int:
     asked = FigureRebuild.objects.values_list("plan_id", flat=True).distinct()
     for plan in CollectionPlan.objects.filter(pk__in=asked).order_by("pk"):
         with places_scope(_county(plan)):
-            if not _run("SELECT pg_try_advisory_xact_lock(%s)", [FOLD_LOCK]):
+            if not _run("SELECT pg_try_advisory_xact_lock(%s)", [FOLD_LOCK])[0]:
                 return 0
             _rebuild(plan)
-    if not FigureDelta.objects.exists():
-        return 0
+    added = _fold() if FigureDelta.objects.exists() else 0
+    _recount_in_transit()
+    return added
+
+
+def _fold() -> int:
     with places_scope(Places(frozenset(Township.objects.values_list("pk", flat=True)))):
-        if not _run("SELECT pg_try_advisory_xact_lock(%s)", [FOLD_LOCK]):
+        if not _run("SELECT pg_try_advisory_xact_lock(%s)", [FOLD_LOCK])[0]:
             return 0
-        return int(_run(_FOLD))
+        added, plans = _run(_FOLD)
+        moved = CollectionPlan.objects.filter(pk__in=plans)
+        InTransitCount.objects.filter(plan__in=moved).update(stale=True)
+        known = InTransitCount.objects.values_list("plan_id", flat=True)
+        for plan in moved.exclude(pk__in=known):
+            InTransitCount.objects.create(plan=plan, counted_at=NEVER, stale=True)
+        return int(added)
+
+
+def _recount_in_transit() -> None:
+    """Count money on its way again for plans where something moved, at most once a minute."""
+    due = InTransitCount.objects.filter(stale=True, counted_at__lte=now() - IN_TRANSIT_EVERY)
+    for count in due.select_related("plan").order_by("pk"):
+        with places_scope(_county(count.plan)):
+            if _run("SELECT pg_try_advisory_xact_lock(%s)", [FOLD_LOCK])[0]:
+                _count_in_transit(count.plan)
+
+
+def _count_in_transit(plan: CollectionPlan) -> None:
+    # Marked before it is counted: what moves meanwhile marks it stale again.
+    InTransitCount.objects.update_or_create(plan=plan, defaults={"counted_at": now(), "stale": False})
+    InTransit.objects.filter(plan=plan).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_TRANSIT, {"plan": plan.pk})
 
 
 def _rebuild(plan: CollectionPlan) -> int:
+    # A county's rows are sorted and hashed once; compiling the statement would cost more than running it.
+    _run("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
     # Readers see the old rows until this transaction commits.
     UnitFigure.objects.filter(plan=plan).delete()
     UnitDay.objects.filter(plan=plan).delete()
-    return int(_run(_REBUILD, parameters(plan)))
+    (cells,) = _run(_REBUILD, parameters(plan))
+    _count_in_transit(plan)
+    return int(cells)
 
 
 def _county(plan: CollectionPlan) -> Places:
@@ -132,8 +173,9 @@ def _county(plan: CollectionPlan) -> Places:
     return Places(frozenset(ids))
 
 
-def _run(statement: str, values: Any = None) -> Any:
-    """The first value of the first row."""
+def _run(statement: str, values: Any = None) -> tuple[Any, ...]:
+    """The first row."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.fetchall()[0][0]
+        row: tuple[Any, ...] = cursor.fetchall()[0]
+        return row

@@ -74,6 +74,18 @@
     return all;
   }
 
+  // First and last day, and between them the 1st and 15th of each month, none too near another.
+  function ticks(narrow) {
+    if (!data.opens) return undefined;
+    const first = new Date(data.opens), last = new Date(data.closes), gap = (narrow ? 25 : 7) * 86400000;
+    const found = [first];
+    for (let day = new Date(first); day < last; day.setDate(day.getDate() + 1)) {
+      const near = day - found.at(-1) < gap || last - day < gap;
+      if ((day.getDate() === 1 || day.getDate() === 15) && !near) found.push(new Date(day));
+    }
+    return found.concat([last]).map(Number);
+  }
+
   function option() {
     const narrow = box.clientWidth < 520;
     const text = { color: ink, fontFamily: font, fontSize: 14 };
@@ -88,8 +100,10 @@
         axisLine: { show: false },
         axisTick: { show: false },
         splitLine: { show: false },
-        splitNumber: narrow ? 2 : 5,
-        axisLabel: Object.assign({ formatter: shown, hideOverlap: true }, text),
+        axisLabel: Object.assign({
+          formatter: shown, customValues: ticks(narrow), hideOverlap: true, showMinLabel: true, showMaxLabel: true,
+          alignMinLabel: "left",
+        }, text),
       },
       yAxis: {
         type: "value", min: 0, max: 100, interval: 25,
