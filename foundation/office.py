@@ -128,6 +128,12 @@ class ScopedModelAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return self.narrow(super().get_queryset(request), request.user)
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list under its own name."""
+        context = {"title": self.opts.verbose_name_plural, "subtitle": None, **(extra_context or {})}
+        found: HttpResponse = super().changelist_view(request, context)
+        return found
+
     # --- permission ---------------------------------------------------------------------------------------------
 
     def _permits(self, request: HttpRequest, action: str) -> bool:

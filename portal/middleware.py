@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.middleware.locale import LocaleMiddleware
 from django.urls import reverse
 
 
@@ -20,3 +21,15 @@ class AdminPolicyMiddleware:
         if request.path.startswith(reverse("admin:index")) and not getattr(response, "own_page", False):
             response._csp_replace = settings.ADMIN_CONTENT_SECURITY_POLICY  # type: ignore[attr-defined]
         return response
+
+
+class ChosenLanguageMiddleware(LocaleMiddleware):
+    """Pages speak Chinese until somebody chooses otherwise at the door; the API follows the request's header.
+
+    Office machines run browsers in any language: their preference says nothing about who sits there.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        if not request.path.startswith("/api/"):
+            request.META.pop("HTTP_ACCEPT_LANGUAGE", None)
+        super().process_request(request)

@@ -23,6 +23,7 @@ from unfold.decorators import display
 from contributions.models import Payment, PaymentCase, PaymentLine, TaxEntry
 from contributions.services.payments import reverse_payment
 from foundation.audit.models import AuditEvent
+from foundation.clock.services import offset
 from foundation.http import Problem
 from foundation.money import format_yuan
 from foundation.office import ScopedModelAdmin, Waiting, waits_in_office
@@ -117,6 +118,7 @@ class PaymentAdmin(ScopedModelAdmin):
         reversal = Payment.objects.visible_to(user).filter(reverses=payment).first()
         context = {
             "payment": payment,
+            "handed_over_at": payment.handed_over_at + offset(user.county_code),
             "state": payment_state(payment),
             "lines": lines,
             "cases": PaymentCase.objects.visible_to(user).filter(payment=payment).order_by("pk"),

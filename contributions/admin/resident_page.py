@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from contributions.words import TIMINGS, WARNINGS, payer, reason
 from enrollment.models import CollectionPlan, Insurance, Membership, Resident
 from enrollment.models.register import MarkState
 from foundation.audit.models import AuditEvent
-from foundation.clock.services import business_date
+from foundation.clock.services import business_date, offset
 from foundation.encryption import get_keyring
 from foundation.masking import Audience, mask_phone, number_tail
 from foundation.money import format_yuan
@@ -82,6 +82,8 @@ class Happened:
     at: datetime
     text: str
     css: str = ""
+    of_day: bool = False
+    """Known by its day alone, which is the county's already."""
 
 
 def standing_of(charge: Charge, paid: Decimal, confirmed: Decimal) -> Standing:
@@ -277,6 +279,7 @@ _FIELDS = {"phone": "电话", "address": "住址", "nickname": "绰号", "househ
 def _timeline(
     user: User, resident: Resident, memberships: Iterable[Membership], payments: Sequence[Payment]
 ) -> list[Happened]:
+    shift = offset(user.county_code)  # moments are real; the county's own day stands on the page
     happened = [_of_payment(p) for p in payments]
     entries = TaxEntry.objects.visible_to(user).filter(registration__resident=resident)
     happened += [
@@ -285,6 +288,7 @@ def _timeline(
             _("税务回传 %(amount)s 元，税票尾号 %(tail)s")
             % {"amount": format_yuan(e.amount), "tail": e.voucher[-4:]},
             "is-money",
+            of_day=True,
         )
         for e in entries
     ]
@@ -305,7 +309,9 @@ def _timeline(
     for kind, ids in targets:
         events = AuditEvent.objects.filter(target_kind=kind, target__in=ids).select_related("actor")
         happened += [_of_event(e) for e in events.order_by("-id")[:50] if e.action in _ACTS]
-    return sorted(happened, key=lambda h: h.at, reverse=True)
+    return sorted(
+        (h if h.of_day else replace(h, at=h.at + shift) for h in happened), key=lambda h: h.at, reverse=True
+    )
 
 
 def _noon(day: date) -> datetime:

@@ -83,7 +83,7 @@ class ResidentAdmin(ScopedModelAdmin):
     @display(description=gettext_lazy("村居"))
     def place(self, resident: Resident) -> str:
         """Township and unit."""
-        return f"{resident.township.short_name or resident.township.name} {resident.unit.name}"
+        return f"{resident.township.name} {resident.unit.name}"
 
     @display(description=gettext_lazy("组、门牌、户主"))
     def house(self, resident: Resident) -> str:
@@ -188,7 +188,7 @@ class ResidentAdmin(ScopedModelAdmin):
         )
         if plan is None:
             raise ValidationError(_("还没有载入方案。"))
-        result = assess(by=user, plan=plan, unit=resident.unit)
+        result = assess(by=user, plan=plan, unit=resident.unit_id)
         messages.success(
             request,
             _("%(unit)s已按方案重新核定，%(changed)s 笔应缴有变化。")
