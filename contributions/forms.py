@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
@@ -25,19 +23,15 @@ EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 class InstantField(serializers.DateTimeField):
     """A moment as ISO 8601 with its offset: without one nobody knows which moment is meant."""
 
-    def to_internal_value(self, value: Any) -> datetime:
-        moment = super().to_internal_value(value)
-        try:
-            written = value if isinstance(value, datetime) else parse_datetime(str(value))
-        except ValueError:
-            written = None
-        if written is None or written.tzinfo is None:
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Aware and believable, else a ValidationError; called with whatever was parsed."""
+        if value.tzinfo is None:
             raise serializers.ValidationError(
                 _("时间要带时区，例如 2022-11-30T09:15:00+08:00。"), code="no_offset"
             )
-        if not EARLIEST <= moment <= LATEST:
+        if not EARLIEST <= value <= LATEST:
             raise serializers.ValidationError(_("时间不对，请检查设备的日期。"), code="far_off")
-        return moment
+        return super().enforce_timezone(value)
 
 
 class IdField(serializers.IntegerField):
@@ -88,6 +82,20 @@ class ReverseSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=200)
 
 
+class StoredLineSerializer(serializers.Serializer[Any]):
+    """A stored part and whether the tax side has confirmed it."""
+
+    registration = serializers.IntegerField()
+    charge = serializers.IntegerField()
+    version = serializers.IntegerField()
+    insurance = serializers.CharField()
+    amount = serializers.CharField()
+    resident = serializers.IntegerField()
+    name = serializers.CharField()
+    confirmed_on = serializers.DateField(allow_null=True)
+    settled_on = serializers.DateField(allow_null=True)
+
+
 class AnsweredLineSerializer(serializers.Serializer[Any]):
     """A stored part."""
 
@@ -117,6 +125,52 @@ class PaymentAnswerSerializer(serializers.Serializer[Any]):
     excess = serializers.CharField()
     lines = AnsweredLineSerializer(many=True)
     cases = AnsweredCaseSerializer(many=True)
+
+
+class StoredPaymentSerializer(serializers.Serializer[Any]):
+    """A payment as it stands now."""
+
+    payment = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=["recorded", "confirmed", "contradicted", "reversed", "reversal"])
+    slip_number = serializers.CharField()
+    received = serializers.CharField()
+    excess = serializers.CharField()
+    lines = StoredLineSerializer(many=True)
+    cases = AnsweredCaseSerializer(many=True)
+    payer_name = serializers.CharField()
+    paid_for_others = serializers.BooleanField()
+    route = serializers.CharField()
+    means = serializers.CharField()
+    handed_over_at = serializers.DateTimeField()
+    paid_on = serializers.DateField()
+    reverses = serializers.IntegerField(allow_null=True)
+    reversed_by = serializers.IntegerField(allow_null=True)
+
+
+class ExplainedShareSerializer(serializers.Serializer[Any]):
+    """Who pays which part of an amount, by which rule, in the paper's own words."""
+
+    payer = serializers.CharField()
+    amount = serializers.CharField()
+    rule = serializers.CharField()
+    clause = serializers.CharField()
+    lines = serializers.CharField()
+
+
+class ExplainedChargeSerializer(serializers.Serializer[Any]):
+    """Why a resident owes what he owes for one insurance."""
+
+    insurance = serializers.CharField()
+    decision = serializers.CharField()
+    reason = serializers.CharField(allow_null=True)
+    benefit_start = serializers.DateField(allow_null=True)
+    shares = ExplainedShareSerializer(many=True)
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """Every yuan of a resident's charges with its clause."""
+
+    charges = ExplainedChargeSerializer(many=True)
 
 
 def _quotes() -> serializers.Serializer[Any]:

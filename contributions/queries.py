@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Case, IntegerField, Q, Sum, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contributions.models import Charge, PaymentLine
+from contributions.models import CaseKind, Charge, Payment, PaymentCase, PaymentLine, TaxEntry
 from enrollment.models import Resident, Window
 from enrollment.queries import search_condition
 from foundation.encryption import get_keyring
+from foundation.http import Problem
 from foundation.masking import Audience, mask_number
 from townships.models import CollectingUnit, User
 
@@ -71,20 +75,28 @@ GROUP BY l.registration_id HAVING sum(l.amount) > 0"""
 
 
 PAGE = 100
-_ORDER = ("household__walk", "household_id", "is_not_head", "pk")
+# Who has no household walks last; a null would have no place in an order that pages are cut from.
+_LAST_WALK = 2**31 - 1
+_ORDER = ("walk", "household_key", "is_not_head", "pk")
+# Four numbers written as JSON in base 64 are shorter than this.
+_LONGEST_CURSOR = 160
 
 
 def unit_residents(user: User, unit: CollectingUnit, *, search: str = "", cursor: str = "") -> dict[str, Any]:
     """A page of a unit's residents in walking order, head first, with what each owes and has paid.
 
-    A fixed number of queries whatever the size of the unit. ``cursor`` is the ``next`` of the page before; an
-    unreadable one starts again. Body as CONTRACT's ``GET /villages/{code}/residents``.
+    A fixed number of queries whatever the size of the unit. ``cursor`` is the ``next`` of the page before. Body as
+    CONTRACT's ``GET /villages/{code}/residents``. Raises Problem 400 for a cursor that is none.
     """
     county_code = unit.township.county.code
     people = (
         Resident.objects.visible_to(user)
         .filter(unit=unit, merged_into=None)
-        .annotate(is_not_head=Case(When(is_head=True, then=0), default=1, output_field=IntegerField()))
+        .annotate(
+            walk=Coalesce("household__walk", _LAST_WALK),
+            household_key=Coalesce("household_id", 0),
+            is_not_head=Case(When(is_head=True, then=0), default=1, output_field=IntegerField()),
+        )
         .select_related("household")
     )
     if search.strip():
@@ -117,16 +129,20 @@ def unit_residents(user: User, unit: CollectingUnit, *, search: str = "", cursor
 
 
 def _after(cursor: str) -> Q | None:
-    try:
-        values = json.loads(base64.urlsafe_b64decode(cursor.encode())) if cursor else None
-    except ValueError:
+    if not cursor:
         return None
+    try:
+        values = (
+            json.loads(base64.urlsafe_b64decode(cursor.encode())) if len(cursor) <= _LONGEST_CURSOR else None
+        )
+    except ValueError:
+        values = None
     if (
         not isinstance(values, list)
         or len(values) != len(_ORDER)
-        or not all(isinstance(v, int) for v in values)
+        or not all(type(v) is int and 0 <= v < 2**63 for v in values)
     ):
-        return None
+        raise Problem(400, "bad_cursor", _("翻页位置读不了，请从第一页重新取。"))
     condition = Q()
     for i, value in enumerate(values):
         same = Q(**dict(zip(_ORDER[:i], values[:i], strict=True)))
@@ -135,7 +151,7 @@ def _after(cursor: str) -> Q | None:
 
 
 def _cursor(last: Any) -> str:
-    values = [last.household.walk if last.household else 0, last.household_id or 0, last.is_not_head, last.pk]
+    values = [last.walk, last.household_key, last.is_not_head, last.pk]
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 
 
@@ -182,6 +198,94 @@ def paid_by_registration(ids: Sequence[int]) -> dict[int, Decimal]:
         .annotate(n=Sum("amount"))
     )
     return {row["registration_id"]: row["n"] for row in rows}
+
+
+@dataclass(frozen=True)
+class StoredPayment:
+    """A payment with its lines (resident, tax entry and charge at hand), its cases, and how it stands.
+
+    ``state``: ``recorded`` → ``confirmed`` once the tax side has answered for every line that holds money;
+    ``contradicted`` while it says something else; ``reversed`` when it was taken back, ``reversal`` for that row.
+    """
+
+    payment: Payment
+    lines: list[PaymentLine]
+    cases: list[PaymentCase]
+    reversed_by: int | None
+
+    @property
+    def state(self) -> str:
+        if self.payment.reverses_id is not None:
+            return "reversal"
+        if self.reversed_by is not None:
+            return "reversed"
+        if any(c.kind == CaseKind.CONTRADICTED and c.state == "open" for c in self.cases):
+            return "contradicted"
+        money = [line for line in self.lines if line.amount]
+        return "confirmed" if money and all(tax_entry(line) is not None for line in money) else "recorded"
+
+    def as_json(self) -> dict[str, Any]:
+        """Body of ``GET /payments/{id}``: the answer of the first call brought up to date, and who paid how."""
+        payment = self.payment
+        return {
+            "payment": payment.pk,
+            "state": self.state,
+            "slip_number": payment.slip_number,
+            "received": f"{payment.received:.2f}",
+            "excess": f"{payment.excess:.2f}",
+            "lines": [_line_as_json(line) for line in self.lines],
+            "cases": [
+                {"case": c.pk, "kind": c.kind, "amount": f"{c.amount:.2f}", "message": c.get_kind_display()}
+                for c in self.cases
+            ],
+            "payer_name": payment.payer_name,
+            "paid_for_others": payment.paid_for_others,
+            "route": payment.route,
+            "means": payment.means,
+            "handed_over_at": timezone.localtime(payment.handed_over_at).isoformat(),
+            "paid_on": payment.paid_on,
+            "reverses": payment.reverses_id,
+            "reversed_by": self.reversed_by,
+        }
+
+
+def _line_as_json(line: PaymentLine) -> dict[str, Any]:
+    entry = tax_entry(line)
+    return {
+        "registration": line.registration_id,
+        "charge": line.charge_id,
+        "version": line.charge_version,
+        "insurance": line.insurance,
+        "amount": f"{line.amount:.2f}",
+        "resident": line.registration.resident_id,
+        "name": line.registration.resident.name,
+        "confirmed_on": entry.invoiced_on if entry else None,
+        "settled_on": entry.settled_on if entry else None,
+    }
+
+
+def tax_entry(line: PaymentLine) -> TaxEntry | None:
+    """What the tax side says of a line; None while it says nothing."""
+    return getattr(line, "tax_entry", None)
+
+
+def stored_payment(user: User, pk: int) -> StoredPayment | None:
+    """A payment of the user's places as it stands now, in a fixed number of queries; None for any other."""
+    payment = (
+        Payment.objects.visible_to(user)
+        .select_related("plan", "township__county", "unit", "recorded_by")
+        .filter(pk=pk)
+        .first()
+    )
+    if payment is None:
+        return None
+    lines = payment.lines.select_related("registration__resident__household", "charge", "tax_entry")
+    return StoredPayment(
+        payment=payment,
+        lines=list(lines.order_by("pk")),
+        cases=list(payment.cases.order_by("pk")),
+        reversed_by=Payment.objects.filter(reverses=payment).values_list("pk", flat=True).first(),
+    )
 
 
 def short_reason(charge: Charge) -> str:

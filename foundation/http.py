@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import JSONParser
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -23,13 +30,52 @@ class Problem(Exception):
         self.status_code, self.code, self.message, self.extra = status_code, code, message, extra
 
 
+class AnswersAsItIs(DefaultContentNegotiation):
+    """For an endpoint whose answer is a file: whatever was asked for, errors are JSON and the file is the file."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, str(first.media_type)
+
+
+class BoundedJSONParser(JSONParser):
+    """JSON no larger than the server takes in one piece and no deeper than it can read."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        request = (parser_context or {}).get("request")
+        length = int(request.META.get("CONTENT_LENGTH") or 0) if request is not None else 0
+        if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise Problem(413, "too_large", _("内容太大，请分几次提交。"))
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise exceptions.ParseError(_("内容嵌套太深，读不了。")) from None
+
+
 class ScopedAPIView(APIView):
-    """An endpoint under the scope of the user its own authentication found (a token is read late)."""
+    """An endpoint under the scope of the user its own authentication found (a token is read late). Bodies are JSON."""
+
+    parser_classes = (BoundedJSONParser,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.user.is_authenticated:
             set_places(request.user.scope_places())
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Personal data stays in no cache on the way."""
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(answer, private=True, no_store=True)
+        return answer
 
 
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:

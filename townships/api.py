@@ -87,7 +87,9 @@ class TokenView(ScopedAPIView):
         user = authenticate(asked, **form.validated_data)
         if asked.__dict__.pop("axes_locked_out", False):
             # Taken away from the lock-out middleware, which would answer with the sign-in page's own page.
-            raise Problem(429, "locked", _("连续输错太多次，账号已锁定，请过一会儿再试，或联系本单位管理员。"))
+            raise Problem(
+                429, "locked", _("连续输错太多次，账号已锁定，请过一会儿再试，或联系本单位管理员。")
+            )
         if user is None:
             raise Problem(
                 400, "wrong_credentials", _("用户名或密码不对。连续输错会锁定，请联系本单位管理员。")

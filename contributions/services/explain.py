@@ -7,11 +7,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from contributions.models import Charge
 from contributions.services.quotes import evaluate_resident
 from enrollment.models import CollectionPlan, Registration, Resident
+from foundation.audit.services import record
 from foundation.clock.services import business_date
+from foundation.http import Problem
 from subsidies.queries import explain_decision, explain_parts, rule_book
+from townships.models import User
 
 
 @dataclass(frozen=True)
@@ -103,4 +108,24 @@ def explain(*, plan: CollectionPlan, resident: Resident, on: date | None = None)
                 total=answer["total_amount"],
             )
         )
+    return answers
+
+
+def explain_to(*, by: User, resident: int, plan_code: str = "") -> list[Explanation]:
+    """``explain`` for somebody who asks about a resident of his places; the look is in the trail.
+
+    ``plan_code`` empty means the county's newest plan. Raises Problem 404 for a resident or plan he does not see.
+    """
+    person = Resident.objects.visible_to(by).filter(pk=resident, merged_into=None).first()
+    plans = CollectionPlan.objects.select_related("county").filter(county_id=by.county_id)
+    if plan_code:
+        plans = plans.filter(code=plan_code)
+    plan = plans.order_by("-coverage_year", "-version", "-pk").first()
+    if person is None or plan is None:
+        raise Problem(404, "not_found", _("没有找到，或者不在您的管辖范围内。"))
+    answers = explain(plan=plan, resident=person)
+    record(
+        by=by, action="explain", target_kind="resident", target=person.pk, county_code=plan.county.code,
+        detail={"plan": plan.code},
+    )  # fmt: skip
     return answers

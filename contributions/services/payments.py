@@ -11,14 +11,10 @@ Rules (DESIGN.md decisions 3 and 6):
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from dataclasses import dataclass
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -34,52 +30,14 @@ from contributions.models import (
     Route,
 )
 from contributions.queries import paid_by_registration
-from contributions.rules import band_of, same_price_period
-from contributions.services.quotes import price_periods, quote_charge
-from enrollment.models import CollectionPlan, Registration
+from contributions.services.allocation import LineOrder, PaymentOrder, allocate, figure_delta
+from enrollment.models import CollectionPlan, Household, Registration
 from foundation.audit.services import record
 from foundation.clock.services import offset
 from foundation.http import Problem
 from townships.models import Device, DeviceKind, User
 
-ZERO = Decimal("0.00")
-
-
-@dataclass(frozen=True)
-class LineOrder:
-    """A quoted part: registration, charge id and version as shown to the payer, tier if chosen, amount in yuan."""
-
-    registration: int
-    charge: int
-    version: int
-    amount: Decimal
-    tier: Decimal | None = None
-
-
-@dataclass(frozen=True)
-class PaymentOrder:
-    """One handing over of money as a device or counter reports it."""
-
-    client_uuid: uuid.UUID
-    handed_over_at: datetime
-    route: str
-    means: str
-    received: Decimal
-    lines: tuple[LineOrder, ...]
-    device: uuid.UUID | None = None
-    household: int | None = None
-    payer_name: str = ""
-    paid_for_others: bool = False
-    sequence: int | None = None
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over the body; the same words in another order of keys are the same body."""
-        body = {
-            **{k: v for k, v in self.__dict__.items() if k not in {"lines", "client_uuid"}},
-            "lines": [line.__dict__ for line in self.lines],
-        }
-        return hashlib.sha256(json.dumps(body, cls=DjangoJSONEncoder, sort_keys=True).encode()).hexdigest()
+__all__ = ["LineOrder", "PaymentAnswer", "PaymentOrder", "record_payment", "reverse_payment"]
 
 
 @dataclass(frozen=True)
@@ -113,19 +71,6 @@ class PaymentAnswer:
         }  # fmt: skip
 
 
-@dataclass
-class _Allocation:
-    """How the money of one order is spread."""
-
-    lines: list[tuple[Charge, LineOrder, Decimal]] = field(default_factory=list)
-    cases: list[tuple[str, int, Decimal, dict[str, Any]]] = field(default_factory=list)
-    deltas: list[FigureDelta] = field(default_factory=list)
-
-    @property
-    def allocated(self) -> Decimal:
-        return sum((amount for _c, _l, amount in self.lines), ZERO)
-
-
 def record_payment(*, by: User, order: PaymentOrder) -> PaymentAnswer:
     """Store a payment once. Raises Problem: 400 unreadable, 404 not in the caller's scope, 409 UUID reused."""
     _check(order)
@@ -139,8 +84,8 @@ def record_payment(*, by: User, order: PaymentOrder) -> PaymentAnswer:
         if "client_uuid" not in str(error):
             raise
     answer = _replay(by, order)
-    if answer is None:  # stored by somebody whose places the caller does not see
-        raise Problem(409, "uuid_reused", _("这个编号已经用过，请把这笔钱的情况告诉镇街。"))
+    if answer is None:
+        raise _reused_elsewhere(by, order)
     return answer
 
 
@@ -174,7 +119,9 @@ def _replay(by: User, order: PaymentOrder) -> PaymentAnswer | None:
 
 
 def _reused(by: User, first: Payment, order: PaymentOrder) -> PaymentCase:
-    existing: PaymentCase | None = first.cases.filter(kind=CaseKind.UUID_REUSED, detail__digest=order.digest).first()
+    existing: PaymentCase | None = first.cases.filter(
+        kind=CaseKind.UUID_REUSED, detail__digest=order.digest
+    ).first()
     if existing is not None:
         return existing
     case: PaymentCase = PaymentCase.objects.create(
@@ -183,6 +130,26 @@ def _reused(by: User, first: Payment, order: PaymentOrder) -> PaymentCase:
     )  # fmt: skip
     record(by=by, action="payment.uuid_reused", target_kind="payment", target=first.pk)
     return case
+
+
+def _reused_elsewhere(by: User, order: PaymentOrder) -> Problem:
+    """The UUID belongs to a payment the caller does not see: nothing is told of it, his own money is kept as a case."""
+    registration = _lock(by, order)[order.lines[0].registration]
+    known = PaymentCase.objects.filter(
+        kind=CaseKind.UUID_REUSED, registration=registration, detail__digest=order.digest
+    )
+    case = known.first()
+    if case is None:
+        case = PaymentCase.objects.create(
+            township_id=registration.township_id, unit_id=registration.unit_id, kind=CaseKind.UUID_REUSED,
+            registration=registration, amount=order.received,
+            detail={"digest": order.digest, "registrations": [line.registration for line in order.lines]},
+        )  # fmt: skip
+        record(
+            by=by, action="payment.uuid_reused", target_kind="registration", target=registration.pk,
+            county_code=registration.township.county.code,
+        )  # fmt: skip
+    return Problem(409, "uuid_reused", _("这个编号已经用过，请把这笔钱的情况告诉镇街。"), case=case.pk)
 
 
 def _store(by: User, order: PaymentOrder) -> PaymentAnswer:
@@ -195,11 +162,11 @@ def _store(by: User, order: PaymentOrder) -> PaymentAnswer:
     plan = CollectionPlan.objects.get(pk=first.plan_id)
     paid_on = timezone.localtime(order.handed_over_at + offset(county.code)).date()
     device = _device(by, order, county.pk)
-    allocation = _allocate(plan, registrations, order, paid_on)
+    allocation = allocate(plan, registrations, order, paid_on)
     received = order.received
     payment = Payment.objects.create(
         township_id=first.township_id, unit_id=first.unit_id, client_uuid=order.client_uuid,
-        body_digest=order.digest, plan=plan, household_id=order.household, payer_name=order.payer_name,
+        body_digest=order.digest, plan=plan, household_id=_household(by, order, first), payer_name=order.payer_name,
         paid_for_others=order.paid_for_others, route=order.route, means=order.means, device=device,
         sequence=order.sequence, recorded_by=by, handed_over_at=order.handed_over_at, paid_on=paid_on,
         received=received, allocated=allocation.allocated, excess=received - allocation.allocated,
@@ -244,6 +211,14 @@ def _lock(by: User, order: PaymentOrder) -> dict[int, Registration]:
     return found
 
 
+def _household(by: User, order: PaymentOrder, first: Registration) -> int | None:
+    """The household named, if it is one the caller sees; else the first person's. Money waits for no household."""
+    named = order.household
+    if named is not None and Household.objects.visible_to(by).filter(pk=named).exists():
+        return named
+    return first.resident.household_id
+
+
 def _device(by: User, order: PaymentOrder, county_id: int) -> Device:
     if order.device is not None:
         device = Device.objects.filter(uuid=order.device, county_id=county_id).first()
@@ -257,94 +232,6 @@ def _device(by: User, order: PaymentOrder, county_id: int) -> Device:
         defaults={"name": f"{by} {DeviceKind.COUNTER.label}"},
     )
     return device
-
-
-def _allocate(
-    plan: CollectionPlan, registrations: dict[int, Registration], order: PaymentOrder, paid_on: date
-) -> _Allocation:
-    paid = paid_by_registration(list(registrations))
-    charges = {
-        c.registration_id: c
-        for c in Charge.objects.filter(
-            registration_id__in=registrations, current=True, for_year=plan.coverage_year
-        )
-    }
-    quoted = {c.pk: c for c in Charge.objects.filter(pk__in=[line.charge for line in order.lines])}
-    allocation, left = _Allocation(), order.received
-    for line in order.lines:
-        registration = registrations[line.registration]
-        shown = quoted.get(line.charge)
-        if shown is None or shown.registration_id != line.registration:
-            raise Problem(400, "unknown_charge", _("应缴记录对不上，请刷新这一户后再收。"))
-        charge = charges.get(line.registration, shown)
-        due = _due(plan, registration, charge, line, order.route, paid_on)
-        before = paid.get(line.registration, ZERO)
-        amount, found = _place(registration, charge, line, due, before, paid_on, left)
-        allocation.lines.append((charge, line, amount))
-        allocation.cases += found
-        left -= amount
-        if amount:
-            settled = due > 0 and before < due <= before + amount
-            allocation.deltas.append(_delta(plan, charge, paid_on, int(settled), amount))
-    return allocation
-
-
-def _due(
-    plan: CollectionPlan,
-    registration: Registration,
-    charge: Charge,
-    line: LineOrder,
-    route: str,
-    paid_on: date,
-) -> Decimal:
-    other_tier = line.tier is not None and line.tier != charge.tier
-    if (
-        not other_tier
-        and route != Route.ONLINE
-        and same_price_period(price_periods(plan, charge.insurance), charge.priced_on, paid_on)
-    ):
-        standing: Decimal = charge.personal_amount
-        return standing
-    return quote_charge(
-        plan=plan, registration=registration, on=paid_on, route=route, tier=line.tier or charge.tier
-    )
-
-
-def _place(
-    registration: Registration,
-    charge: Charge,
-    line: LineOrder,
-    due: Decimal,
-    before: Decimal,
-    paid_on: date,
-    left: Decimal,
-) -> tuple[Decimal, list[tuple[str, int, Decimal, dict[str, Any]]]]:
-    """How much of a line rests on its registration, and what has to be settled about the rest."""
-    cases: list[tuple[str, int, Decimal, dict[str, Any]]] = []
-    open_amount = max(due - before, ZERO)
-    died = registration.resident.death_date
-    if died is not None and died <= paid_on:
-        cases.append((CaseKind.DECEASED, line.registration, line.amount, {"died": died.isoformat()}))
-        return ZERO, cases
-    amount = min(line.amount, open_amount, left)
-    if line.amount and before >= due > 0:
-        cases.append(
-            (CaseKind.ALREADY_PAID, line.registration, line.amount - amount, {"paid": f"{before:.2f}"})
-        )
-    elif line.version != charge.version:
-        cases.append((CaseKind.PRICE_CHANGED, line.registration, line.amount - amount, {"due": f"{due:.2f}"}))
-    elif line.amount != open_amount or amount != line.amount:
-        cases.append(
-            (CaseKind.AMOUNT_DIFFERS, line.registration, line.amount - amount, {"due": f"{due:.2f}"})
-        )
-    return amount, cases
-
-
-def _delta(plan: CollectionPlan, charge: Charge, day: date, paid: int, amount: Decimal) -> FigureDelta:
-    return FigureDelta(
-        plan_id=plan.pk, township_id=charge.township_id, unit_id=charge.unit_id, insurance=charge.insurance,
-        band=band_of(charge.age), day=day, paid=paid, paid_amount=amount,
-    )  # fmt: skip
 
 
 @transaction.atomic
@@ -377,7 +264,14 @@ def reverse_payment(*, by: User, payment: int, client_uuid: uuid.UUID, reason: s
         raise Problem(403, "forbidden", _("只能撤销自己录入的缴费，别人录的请找镇街。"))
     if PaymentLine.objects.filter(payment=original, tax_entry__isnull=False).exists():
         raise Problem(409, "confirmed", _("税务已经确认这笔钱，请走退费，不能冲销。"))
-    return _write_reversal(by, original, lines, client_uuid, reason.strip())
+    try:
+        with transaction.atomic():
+            return _write_reversal(by, original, lines, client_uuid, reason.strip())
+    except IntegrityError as error:
+        if "client_uuid" not in str(error):
+            raise
+    # No money changes hands by a reversal, so there is nothing to keep but the refusal.
+    raise Problem(409, "uuid_reused", _("这个编号已经用于另一笔缴费，请重新提交冲销。"))
 
 
 def _write_reversal(
@@ -389,7 +283,7 @@ def _write_reversal(
     today = timezone.localtime(now + offset(county.code)).date()
     reversal = Payment.objects.create(
         township_id=original.township_id, unit_id=original.unit_id, client_uuid=client_uuid,
-        body_digest=original.body_digest, plan=original.plan, household_id=original.household_id,
+        body_digest=hashlib.sha256(f"reversal of {original.pk}".encode()).hexdigest(), plan=original.plan, household_id=original.household_id,
         payer_name=original.payer_name, route=original.route, means=original.means, device=original.device,
         recorded_by=by, handed_over_at=now, paid_on=today, received=-original.received,
         allocated=-original.allocated, excess=-original.excess, reverses=original, reason=reason,
@@ -404,7 +298,7 @@ def _write_reversal(
     )  # fmt: skip
     charges = {c.pk: c for c in Charge.objects.filter(pk__in=[line.charge_id for line in lines])}
     FigureDelta.objects.bulk_create(
-        _delta(
+        figure_delta(
             original.plan, charges[line.charge_id], today,
             -int(before[line.registration_id] >= charges[line.charge_id].personal_amount > 0), -line.amount,
         )

@@ -1,0 +1,169 @@
+"""What a payment order says, and how its money is spread over what is due.
+
+The price may be refused before money is taken; here it has been taken, so everything that is wrong becomes a case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext as _
+
+from contributions.models import CaseKind, Charge, FigureDelta, Route
+from contributions.queries import paid_by_registration
+from contributions.rules import band_of, same_price_period
+from contributions.services.quotes import price_periods, quote_charge
+from enrollment.models import CollectionPlan, Registration
+from foundation.http import Problem
+
+ZERO = Decimal("0.00")
+
+
+@dataclass(frozen=True)
+class LineOrder:
+    """A quoted part: registration, charge id and version as shown to the payer, tier if chosen, amount in yuan."""
+
+    registration: int
+    charge: int
+    version: int
+    amount: Decimal
+    tier: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class PaymentOrder:
+    """One handing over of money as a device or counter reports it."""
+
+    client_uuid: uuid.UUID
+    handed_over_at: datetime
+    route: str
+    means: str
+    received: Decimal
+    lines: tuple[LineOrder, ...]
+    device: uuid.UUID | None = None
+    household: int | None = None
+    payer_name: str = ""
+    paid_for_others: bool = False
+    sequence: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the body; the same words in another order of keys are the same body."""
+        body = {
+            **{k: v for k, v in self.__dict__.items() if k not in {"lines", "client_uuid"}},
+            "lines": [line.__dict__ for line in self.lines],
+        }
+        return hashlib.sha256(json.dumps(body, cls=DjangoJSONEncoder, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass
+class Allocation:
+    """How the money of one order is spread."""
+
+    lines: list[tuple[Charge, LineOrder, Decimal]] = field(default_factory=list)
+    cases: list[tuple[str, int, Decimal, dict[str, Any]]] = field(default_factory=list)
+    deltas: list[FigureDelta] = field(default_factory=list)
+
+    @property
+    def allocated(self) -> Decimal:
+        return sum((amount for _c, _l, amount in self.lines), ZERO)
+
+
+def allocate(
+    plan: CollectionPlan, registrations: dict[int, Registration], order: PaymentOrder, paid_on: date
+) -> Allocation:
+    """Spread what was handed over on ``paid_on`` over the lines in their order, each up to what is still due.
+
+    What does not fit is a case, never a refusal. Raises Problem 400 for a charge that is not the registration's.
+    """
+    paid = paid_by_registration(list(registrations))
+    charges = {
+        c.registration_id: c
+        for c in Charge.objects.filter(
+            registration_id__in=registrations, current=True, for_year=plan.coverage_year
+        )
+    }
+    quoted = {c.pk: c for c in Charge.objects.filter(pk__in=[line.charge for line in order.lines])}
+    allocation, left = Allocation(), order.received
+    for line in order.lines:
+        registration = registrations[line.registration]
+        shown = quoted.get(line.charge)
+        if shown is None or shown.registration_id != line.registration:
+            raise Problem(400, "unknown_charge", _("应缴记录对不上，请刷新这一户后再收。"))
+        charge = charges.get(line.registration, shown)
+        due = _due(plan, registration, charge, line, order.route, paid_on)
+        before = paid.get(line.registration, ZERO)
+        amount, found = _place(registration, charge, line, due, before, paid_on, left)
+        allocation.lines.append((charge, line, amount))
+        allocation.cases += found
+        left -= amount
+        if amount:
+            settled = due > 0 and before < due <= before + amount
+            allocation.deltas.append(figure_delta(plan, charge, paid_on, int(settled), amount))
+    return allocation
+
+
+def _due(
+    plan: CollectionPlan,
+    registration: Registration,
+    charge: Charge,
+    line: LineOrder,
+    route: str,
+    paid_on: date,
+) -> Decimal:
+    other_tier = line.tier is not None and line.tier != charge.tier
+    if (
+        not other_tier
+        and route != Route.ONLINE
+        and same_price_period(price_periods(plan, charge.insurance), charge.priced_on, paid_on)
+    ):
+        standing: Decimal = charge.personal_amount
+        return standing
+    return quote_charge(
+        plan=plan, registration=registration, on=paid_on, route=route, tier=line.tier or charge.tier
+    )
+
+
+def _place(
+    registration: Registration,
+    charge: Charge,
+    line: LineOrder,
+    due: Decimal,
+    before: Decimal,
+    paid_on: date,
+    left: Decimal,
+) -> tuple[Decimal, list[tuple[str, int, Decimal, dict[str, Any]]]]:
+    """How much of a line rests on its registration, and what has to be settled about the rest."""
+    cases: list[tuple[str, int, Decimal, dict[str, Any]]] = []
+    open_amount = max(due - before, ZERO)
+    died = registration.resident.death_date
+    if died is not None and died <= paid_on:
+        cases.append((CaseKind.DECEASED, line.registration, line.amount, {"died": died.isoformat()}))
+        return ZERO, cases
+    amount = min(line.amount, open_amount, left)
+    if line.amount and before >= due > 0:
+        cases.append(
+            (CaseKind.ALREADY_PAID, line.registration, line.amount - amount, {"paid": f"{before:.2f}"})
+        )
+    elif line.version != charge.version:
+        cases.append((CaseKind.PRICE_CHANGED, line.registration, line.amount - amount, {"due": f"{due:.2f}"}))
+    elif line.amount != open_amount or amount != line.amount:
+        cases.append(
+            (CaseKind.AMOUNT_DIFFERS, line.registration, line.amount - amount, {"due": f"{due:.2f}"})
+        )
+    return amount, cases
+
+
+def figure_delta(plan: CollectionPlan, charge: Charge, day: date, paid: int, amount: Decimal) -> FigureDelta:
+    """What an amount adds to the figures of the charge's unit; ``paid`` is 1 when it settles the charge, -1 undone."""
+    return FigureDelta(
+        plan_id=plan.pk, township_id=charge.township_id, unit_id=charge.unit_id, insurance=charge.insurance,
+        band=band_of(charge.age), day=day, paid=paid, paid_amount=amount,
+    )  # fmt: skip
