@@ -5,3 +5,14 @@ from django.apps import AppConfig
 
 class ContributionsConfig(AppConfig):
     name = "contributions"
+
+    def ready(self) -> None:
+        """Declare the tax bureau's results, and what imports of the register mean for money."""
+        # Models are loaded only now, and the kind stands on them.
+        from contributions.services import tax_results
+        from foundation.imports import kinds
+
+        kinds.register(tax_results.KIND)
+        register_kinds = ("registration", "category", "deaths", "employee_insured", "students")
+        kinds.on_applied((*register_kinds, tax_results.KIND.name), tax_results.recount)
+        kinds.on_undo(("registration",), tax_results.assessed_already)

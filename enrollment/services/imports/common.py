@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +12,13 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from enrollment.models import CollectionPlan
-from foundation.identity import ParsedNumber, error_message, read_disability_card, read_number
+from foundation.identity import (
+    ParsedNumber,
+    error_message,
+    normalise_number,
+    read_disability_card,
+    read_number,
+)
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import ImportRefused, Option, Refused
 from foundation.names import normalise_division, normalise_name, normalise_township
@@ -21,6 +28,7 @@ from townships.models import CollectingUnit, County, Township
 
 YES: Final = frozenset({"是", "有", "1", "Y", "y", "√", "✓", "对", "真", "已"})
 NO: Final = frozenset({"否", "无", "0", "N", "n", "×", "没有", "不是", "未"})
+_PAPER: Final = re.compile(r"[A-Z]{1,3}\d{6,15}")
 _BROKEN: Final = "\ufffd"
 NAME_LENGTH: Final = 60
 
@@ -194,17 +202,19 @@ class PersonReader:
             return name
         assert isinstance(name, str)
         parsed = self._read(cells["id_number"], self._today)
+        number = parsed.number
         if parsed.error:
-            return bad_number(parsed)
+            # Newborns and permit holders stand in lists under the number of their paper.
+            number = normalise_number(cells["id_number"])
+            if not _PAPER.fullmatch(number):
+                return bad_number(parsed)
         keyring = self._keyring
         return ReadPerson(
-            "\\x" + keyring.blind_index(parsed.number).hex(),
-            "\\x" + keyring.encrypt(parsed.number).hex(),
-            name,
+            "\\x" + keyring.blind_index(number).hex(), "\\x" + keyring.encrypt(number).hex(), name
         )
 
 
-def read_day(raw: str, label: str) -> date | None | Refused:
+def read_day(raw: str, label: str) -> date | Refused | None:
     """A day in any of the forms bureaus write; None when the cell is empty."""
     if not raw:
         return None

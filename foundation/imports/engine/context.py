@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -122,23 +121,3 @@ class Context:
     def inserted_range(self, relation: str, first: int, last: int) -> None:
         """``inserted`` for ids without gaps."""
         self.summary.setdefault("inserted", {}).setdefault(relation, []).append([first, last])
-
-
-@contextmanager
-def bulk_settings() -> Iterator[None]:
-    """Settings for set-based work within the running transaction.
-
-    A staging table has no statistics (only its owner may ANALYZE), and the planner, expecting a handful of rows, would
-    visit a million rows one by one: nested loops are off. Restored afterwards, since a test or a request may go on.
-    """
-    names = {"enable_nestloop": "off", "work_mem": "192MB", "jit": "off"}
-    with connection.cursor() as cursor:
-        before = {}
-        for name, value in names.items():
-            cursor.execute("SELECT current_setting(%s), set_config(%s, %s, true)", [name, name, value])
-            row = cursor.fetchone()
-            assert row is not None
-            before[name] = row[0]
-        yield
-        for name, value in before.items():
-            cursor.execute("SELECT set_config(%s, %s, true)", [name, value])

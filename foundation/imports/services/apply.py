@@ -14,7 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from foundation.audit.services import record
-from foundation.imports.engine.context import Context, Progress, bulk_settings
+from foundation.bulk import bulk_settings
+from foundation.imports.engine.context import Context, Progress
 from foundation.imports.kinds import Counts, ImportRefused, effects_of, import_kind, undo_checks_of
 from foundation.imports.models import BatchState, ImportBatch, ImportChange
 from foundation.imports.services.check import check, set_changes
@@ -62,8 +63,9 @@ def apply(
             if recount:
                 set_changes(held, kind.preview(ctx))
             counts = kind.apply(ctx)
-            for effect in effects_of(held.kind):
-                ctx.summary.update(effect(ctx))
+            if counts.new or counts.changed or counts.closed:
+                for effect in effects_of(held.kind):
+                    ctx.summary.update(effect(ctx))
         clear_staging(held)
     held.summary = {**held.summary, **ctx.summary}
     held.state = BatchState.APPLIED

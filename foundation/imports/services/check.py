@@ -18,8 +18,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from foundation.bulk import bulk_settings
 from foundation.imports.engine import vault
-from foundation.imports.engine.context import Context, Progress, bulk_settings
+from foundation.imports.engine.context import Context, Progress
 from foundation.imports.engine.copying import copy_lines, line_of
 from foundation.imports.engine.tables import OpenFile, describe, open_batch
 from foundation.imports.kinds import Counts, ImportKind, ImportRefused, Refused, import_kind

@@ -1,0 +1,324 @@
+"""The tax bureau's results (税务回传): what was recorded is confirmed, what was paid elsewhere appears by itself.
+
+Rules, per row, in this order
+1. A voucher known already changes nothing, except that 入库日期 may now be filled.
+2. A stored payment line of the registration with the same amount, not yet confirmed: this entry confirms it.
+3. Another stored, unconfirmed line of the registration: the amounts contradict. The entry is kept without a line, and the
+   payment gets a case.
+4. Nothing stored: the payment appears by itself, at the county's import desk, dated by 开票日. What exceeds the amount due
+   is excess with a case, all of it where nothing is due (somebody dead by then, or not to be insured here).
+Money is never refused; but who is not registered, or not assessed yet, cannot carry it: the row goes back. The same file twice doubles nothing:
+vouchers are unique, and a payment's UUID is made of its voucher.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contributions.models import Assessment, CaseKind, Charge, FigureRebuild
+from contributions.services import tax_rows
+from enrollment.services.imports.common import (
+    county_of,
+    insert_returning,
+    logged_update,
+    made_by,
+    plan_of,
+    plan_options,
+    restore,
+    whole_county,
+)
+from foundation.imports.engine.context import Context
+from foundation.imports.kinds import Counts, ImportKind
+from townships.models import Device, DeviceKind
+
+# Everything one row needs to know: the registration it pays for, what is due on it, and whether its voucher is known.
+_ROWS: Final = """
+    SELECT s.file, s.source_row, s.number_index, s.name, s.insurance, s.amount, s.invoiced_on, s.settled_on,
+           s.channel, s.voucher, s.client_uuid, s.route, s.means,
+           r.household_id, r.death_date, g.id AS registration_id, g.township_id, g.unit_id,
+           c.id AS charge_id, c.version AS charge_version, c.tier, coalesce(c.personal_amount, 0) AS due,
+           t.id AS entry_id, c.id IS NULL AND a.id IS NULL AS not_assessed
+    FROM import_staging_tax s
+    JOIN enrollment_resident r
+        ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+    JOIN enrollment_registration g
+        ON g.resident_id = r.id AND g.insurance = s.insurance AND g.coverage_year = %(year)s
+    LEFT JOIN contributions_assessment a
+        ON a.resident_id = r.id AND a.insurance = s.insurance AND a.coverage_year = %(year)s
+    LEFT JOIN (
+        SELECT DISTINCT ON (registration_id) registration_id, id, version, tier, personal_amount
+        FROM contributions_charge WHERE current AND for_year = %(year)s AND coverage_year = %(year)s
+        ORDER BY registration_id, kind <> 'ordinary', id
+    ) c ON c.registration_id = g.id
+    LEFT JOIN contributions_taxentry t ON t.plan_id = %(plan)s AND t.voucher = s.voucher
+    WHERE s.batch = %(batch)s
+"""
+
+
+def _values(ctx: Context) -> dict[str, Any]:
+    plan = plan_of(ctx)
+    return {"county": county_of(ctx).pk, "plan": plan.pk, "year": plan.coverage_year}
+
+
+def _check(ctx: Context) -> None:
+    values = _values(ctx)
+    ctx.refuse_staged(
+        "duplicate_voucher",
+        _("税票号和第%s行重复，留一行"),
+        """
+        SELECT f.file, f.source_row, f.first_row AS said FROM (
+            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value(s.source_row) OVER one AS first_row
+            FROM import_staging_tax s WHERE s.batch = %(batch)s
+            WINDOW one AS (PARTITION BY s.voucher ORDER BY s.file, s.source_row)
+        ) f WHERE f.place > 1
+        """,
+    )
+    known = whole_county(ctx, county_of(ctx))
+    ctx.refuse_staged(
+        "unknown_person",
+        _("本县区没有这个人（按身份证号找不到）")
+        if known
+        else _("您的管辖范围内没有这个人（按身份证号找不到）"),
+        """
+        SELECT s.file, s.source_row FROM import_staging_tax s
+        LEFT JOIN enrollment_resident r
+            ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+        WHERE s.batch = %(batch)s AND r.id IS NULL
+        """,
+        **values,
+    )
+    ctx.refuse_staged(
+        "not_registered",
+        _("这个人没有本年度这一险种的参保登记，请先登记再导入"),
+        """
+        SELECT s.file, s.source_row FROM import_staging_tax s
+        JOIN enrollment_resident r
+            ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+        LEFT JOIN enrollment_registration g
+            ON g.resident_id = r.id AND g.insurance = s.insurance AND g.coverage_year = %(year)s
+        WHERE s.batch = %(batch)s AND g.id IS NULL
+        """,
+        **values,
+    )
+    ctx.refuse_staged(
+        "not_assessed",
+        _("这个人的应缴还没有核定，请先核定再导入"),
+        f"SELECT k.file, k.source_row FROM ({_ROWS}) k WHERE k.not_assessed",
+        **values,
+    )
+    ctx.refuse_staged(
+        "voucher_conflict",
+        _("税票号以前回传过，金额或缴费人与那次不同"),
+        f"""
+        SELECT k.file, k.source_row FROM ({_ROWS}) k JOIN contributions_taxentry t ON t.id = k.entry_id
+        WHERE t.amount <> k.amount OR t.registration_id IS DISTINCT FROM k.registration_id
+        """,
+        **values,
+    )
+
+
+def _preview(ctx: Context) -> Counts:
+    new, changed, total = ctx.one(
+        f"""
+        SELECT count(*) FILTER (WHERE k.entry_id IS NULL),
+               count(*) FILTER (WHERE k.settled_on IS NOT NULL AND t.id IS NOT NULL
+                                AND t.settled_on IS DISTINCT FROM k.settled_on),
+               count(*)
+        FROM ({_ROWS}) k LEFT JOIN contributions_taxentry t ON t.id = k.entry_id
+        """,
+        **_values(ctx),
+    )
+    return Counts(new, changed, total - new - changed)
+
+
+def _match(ctx: Context) -> None:
+    """Pair the new entries with what is stored, one to one, in temporary tables of this transaction.
+
+    ``import_tax`` has a row per new entry: ``line_id`` the line it confirms, or ``against`` the payment it contradicts,
+    or neither, and then what of it rests on the registration (``allocated``).
+    """
+    ctx.execute("DROP TABLE IF EXISTS pg_temp.import_tax")
+    ctx.execute(
+        f"""
+        CREATE TEMPORARY TABLE import_tax ON COMMIT DROP AS
+        WITH entries AS MATERIALIZED (
+            SELECT k.*, row_number() OVER (PARTITION BY k.registration_id, k.amount ORDER BY k.invoiced_on, k.voucher)
+                   AS nth
+            FROM ({_ROWS}) k WHERE k.entry_id IS NULL
+        ),
+        unconfirmed AS MATERIALIZED (
+            SELECT l.id, l.payment_id, l.registration_id, l.amount,
+                   row_number() OVER (PARTITION BY l.registration_id, l.amount ORDER BY p.paid_on, l.id) AS nth
+            FROM contributions_paymentline l JOIN contributions_payment p ON p.id = l.payment_id
+            WHERE l.registration_id IN (SELECT registration_id FROM entries) AND l.amount > 0 AND p.reverses_id IS NULL
+                AND NOT EXISTS (SELECT FROM contributions_payment b WHERE b.reverses_id = p.id)
+                AND NOT EXISTS (SELECT FROM contributions_taxentry t WHERE t.payment_line_id = l.id)
+        ),
+        paired AS MATERIALIZED (
+            SELECT e.*, u.id AS line_id,
+                   row_number() OVER (PARTITION BY e.registration_id, u.id IS NULL ORDER BY e.invoiced_on, e.voucher)
+                   AS again
+            FROM entries e LEFT JOIN unconfirmed u USING (registration_id, amount, nth)
+        ),
+        left_over AS (
+            SELECT u.*, row_number() OVER (PARTITION BY u.registration_id ORDER BY u.id) AS again
+            FROM unconfirmed u WHERE NOT EXISTS (SELECT FROM paired p WHERE p.line_id = u.id)
+        ),
+        paid AS (
+            SELECT registration_id, sum(amount) AS amount FROM contributions_paymentline
+            WHERE registration_id IN (SELECT registration_id FROM entries) GROUP BY registration_id
+        ),
+        told AS (
+            SELECT p.*, o.payment_id AS against, o.amount AS recorded, coalesce(d.amount, 0) AS paid_before,
+                   p.line_id IS NULL AND o.payment_id IS NULL AS appears,
+                   p.death_date IS NOT NULL AND p.death_date <= p.invoiced_on AS deceased
+            FROM paired p
+            LEFT JOIN left_over o ON p.line_id IS NULL AND o.registration_id = p.registration_id AND o.again = p.again
+            LEFT JOIN paid d ON d.registration_id = p.registration_id
+        ),
+        running AS (
+            SELECT t.*, greatest(t.due - t.paid_before - coalesce(sum(t.amount) FILTER (WHERE t.appears) OVER (
+                       PARTITION BY t.registration_id ORDER BY t.invoiced_on, t.voucher
+                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0), 0) AS still_due
+            FROM told t
+        )
+        SELECT r.*, CASE WHEN r.deceased THEN 0 ELSE least(r.amount, r.still_due) END AS allocated,
+               CASE WHEN r.appears THEN nextval(pg_get_serial_sequence('contributions_payment', 'id')) END AS new_payment,
+               CASE WHEN r.appears AND NOT r.deceased AND r.still_due > 0
+                    THEN nextval(pg_get_serial_sequence('contributions_paymentline', 'id')) END AS new_line
+        FROM running r
+        """,
+        **_values(ctx),
+    )
+    ctx.execute("ANALYZE import_tax")
+
+
+_PAYMENTS: Final = """
+    INSERT INTO contributions_payment (id, township_id, unit_id, client_uuid, body_digest, plan_id, household_id,
+        payer_name, paid_for_others, route, means, channel, device_id, handed_over_at, paid_on, received, allocated,
+        excess, reason)
+    SELECT new_payment, township_id, unit_id, client_uuid,
+        encode(sha256(convert_to(concat_ws('|', voucher, registration_id, amount), 'UTF8')), 'hex'), %(plan)s,
+        household_id, name, false, route, means, coalesce(channel, ''), %(device)s,
+        (invoiced_on + time '12:00') AT TIME ZONE 'Asia/Shanghai', invoiced_on, amount, allocated, amount - allocated, ''
+    FROM import_tax WHERE appears
+"""
+_LINES: Final = """
+    INSERT INTO contributions_paymentline (id, township_id, unit_id, payment_id, registration_id, charge_id,
+        charge_version, insurance, tier, amount)
+    SELECT new_line, township_id, unit_id, new_payment, registration_id, charge_id, charge_version, insurance, tier,
+        allocated
+    FROM import_tax WHERE new_line IS NOT NULL
+"""
+_ENTRIES: Final = """
+    INSERT INTO contributions_taxentry (township_id, unit_id, batch, plan_id, registration_id, payment_line_id,
+        number_index, insurance, coverage_year, amount, invoiced_on, settled_on, voucher, channel)
+    SELECT township_id, unit_id, %(batch)s, %(plan)s, registration_id, coalesce(line_id, new_line), number_index,
+        insurance, %(year)s, amount, invoiced_on, settled_on, voucher, coalesce(channel, '')
+    FROM import_tax
+"""
+_CASES: Final = f"""
+    INSERT INTO contributions_paymentcase (township_id, unit_id, kind, payment_id, registration_id, amount, detail,
+        state, outcome)
+    SELECT township_id, unit_id,
+        CASE WHEN against IS NOT NULL THEN '{CaseKind.CONTRADICTED}' WHEN deceased THEN '{CaseKind.DECEASED}'
+             WHEN charge_id IS NULL THEN '{CaseKind.NOT_ACCEPTED}'
+             WHEN still_due = 0 AND due > 0 THEN '{CaseKind.ALREADY_PAID}' ELSE '{CaseKind.AMOUNT_DIFFERS}' END,
+        coalesce(against, new_payment), registration_id,
+        CASE WHEN against IS NOT NULL THEN amount - recorded ELSE amount - allocated END,
+        jsonb_strip_nulls(jsonb_build_object('voucher', voucher, 'tax', amount::text, 'recorded', recorded::text,
+            'due', due::text)),
+        'open', ''
+    FROM import_tax
+    WHERE against IS NOT NULL OR (appears AND (deceased OR amount <> still_due))
+"""
+
+
+def _apply(ctx: Context) -> Counts:
+    values = _values(ctx)
+    changed = logged_update(
+        ctx,
+        table="contributions_taxentry",
+        found=f"SELECT k.entry_id AS id, k.settled_on FROM ({_ROWS}) k WHERE k.entry_id IS NOT NULL",
+        columns=("settled_on",),
+        **values,
+    )
+    _match(ctx)
+    device, _made = Device.objects.get_or_create(
+        county_id=values["county"], kind=DeviceKind.IMPORT, user=None, defaults={"name": _("税务回传导入")}
+    )
+    appeared = ctx.execute(_PAYMENTS, device=device.pk, **values)
+    ctx.execute(_LINES)
+    new = insert_returning(ctx, "contributions_taxentry", _ENTRIES, **values)
+    insert_returning(ctx, "contributions_paymentcase", _CASES)
+    confirmed, contradicted, cases = ctx.one(
+        "SELECT count(line_id), count(against), count(*) FILTER (WHERE appears AND (deceased OR amount <> still_due))"
+        " FROM import_tax"
+    )
+    ctx.summary |= {
+        "confirmed": confirmed,
+        "appeared": appeared,
+        "contradicted": contradicted,
+        "cases": cases + contradicted,
+    }
+    return Counts(new, changed, 0)
+
+
+def _blockers(ctx: Context) -> list[str]:
+    appeared = ctx.batch.summary.get("appeared", 0)
+    if not appeared:
+        return []
+    return [_("本批带来 %(n)s 笔缴费，缴过的钱不能删除，只能逐笔冲正或退费") % {"n": appeared}]
+
+
+def _undo(ctx: Context) -> None:
+    restore(ctx, "contributions_taxentry", ("settled_on",))
+    for table in ("contributions_paymentcase", "contributions_taxentry"):
+        for first, last in ctx.batch.summary.get("inserted", {}).get(table, []):
+            ctx.execute(
+                f"DELETE FROM {table} WHERE id BETWEEN %(first)s AND %(last)s", first=first, last=last
+            )
+
+
+def recount(ctx: Context) -> dict[str, Any]:
+    """After an import the figures of the county's open plans are counted anew."""
+    plans = ctx.fetch(
+        "SELECT p.id FROM enrollment_collectionplan p JOIN townships_county c ON c.id = p.county_id"
+        " WHERE c.code = %(code)s AND (%(plan)s = '' OR p.code = %(plan)s) AND p.status <> 'closed'",
+        code=ctx.batch.county_code,
+        plan=ctx.batch.plan_code,
+    )
+    FigureRebuild.objects.bulk_create(FigureRebuild(plan_id=pk) for (pk,) in plans)
+    return {}
+
+
+def assessed_already(ctx: Context) -> list[str]:
+    """Why a registration batch stays: charges or assessments stand on it."""
+    charged = Charge.objects.filter(made_by(ctx, "enrollment_registration", "registration_id")).count()
+    assessed = Assessment.objects.filter(made_by(ctx, "enrollment_resident", "resident_id")).count()
+    if not (charged or assessed):
+        return []
+    return [_("已按本批核定 %(n)s 条应缴") % {"n": charged or assessed}]
+
+
+KIND: Final = ImportKind(
+    name="tax_results",
+    label=gettext_lazy("税务回传"),
+    help=gettext_lazy("确认已登记的缴费；网上自己缴的，缴费记录自动补上"),
+    required=("name", "id_number", "insurance", "paid", "paid_at", "voucher"),
+    optional=("year", "settled_at", "channel", "agency", "region", "village"),
+    staging="import_staging_tax",
+    columns=tax_rows.COLUMNS,
+    reader=tax_rows.reader,
+    check=_check,
+    preview=_preview,
+    apply=_apply,
+    undo=_undo,
+    blockers=_blockers,
+    roles=frozenset({"admin", "tax_bureau"}),
+    options=plan_options,
+    needs_plan=True,
+)
