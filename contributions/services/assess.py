@@ -12,6 +12,7 @@ Steps for each insurance, in one transaction under the given places:
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -23,6 +24,7 @@ from contributions.models import Decision, FigureRebuild
 from contributions.queries import facts_parameters, facts_sql, net_paid_sql
 from enrollment.models import CollectionPlan
 from foundation.audit.services import record
+from foundation.bulk import bulk_settings
 from foundation.clock.services import business_date
 from subsidies.queries import rule_book
 from subsidies.rules.evaluator import evaluation_sql
@@ -78,7 +80,9 @@ def assess(
     started = time.perf_counter()
     day = on or business_date(plan.county.code)
     result = AssessResult()
-    with transaction.atomic():
+    # A unit or a few residents are found by their indexes; townships and counties are read whole.
+    bulk = bulk_settings() if unit is None and residents is None else nullcontext()
+    with transaction.atomic(), bulk:
         for insurance in plan.insurances:
             _assess_insurance(plan, insurance, day, townships, unit, residents, result)
         FigureRebuild.objects.create(plan=plan)
