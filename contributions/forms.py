@@ -13,7 +13,6 @@ from rest_framework import serializers
 from contributions.models import Means, Route
 from contributions.services.payments import LineOrder, PaymentOrder
 
-
 BIGGEST_ID = 2**63 - 1
 BIGGEST_VERSION = 2**31 - 1
 # A device whose clock stands outside these has lost its time; nothing was collected this way then.

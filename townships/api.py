@@ -80,7 +80,6 @@ class TokenView(ScopedAPIView):
         responses=inline_serializer(name="TokenAnswer", fields={"token": serializers.CharField()}),
     )
     def post(self, request: Request) -> Response:
-        data = request.data if isinstance(request.data, dict) else {}
         form = TokenRequestSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         asked = request._request

@@ -281,9 +281,10 @@ def _write_reversal(
     county = original.township.county
     before = paid_by_registration([line.registration_id for line in lines])
     today = timezone.localtime(now + offset(county.code)).date()
+    digest = hashlib.sha256(f"reversal of {original.pk}".encode()).hexdigest()
     reversal = Payment.objects.create(
         township_id=original.township_id, unit_id=original.unit_id, client_uuid=client_uuid,
-        body_digest=hashlib.sha256(f"reversal of {original.pk}".encode()).hexdigest(), plan=original.plan, household_id=original.household_id,
+        body_digest=digest, plan=original.plan, household_id=original.household_id,
         payer_name=original.payer_name, route=original.route, means=original.means, device=original.device,
         recorded_by=by, handed_over_at=now, paid_on=today, received=-original.received,
         allocated=-original.allocated, excess=-original.excess, reverses=original, reason=reason,
