@@ -8,7 +8,7 @@ class RostersConfig(AppConfig):
 
     def ready(self) -> None:
         # Models are there only now, and the kind's functions read them.
-        from foundation.jobs.kinds import register  # noqa: PLC0415
-        from rosters.services.generate import ROSTERS  # noqa: PLC0415
+        from foundation.jobs.kinds import register
+        from rosters.services.generate import ROSTERS
 
         register(ROSTERS)

@@ -67,7 +67,7 @@ PAYMENT_LEDGER: Final = Layout(
         Column("pension_paid", "养老已缴", 12, "yuan", total=True),
         Column("medical_paid", "医疗已缴", 12, "yuan", total=True),
         Column("paid", "已缴合计", 12, "yuan", total=True),
-        Column("voucher", "凭证号", 20),
+        Column("voucher", "凭证号", 22),
         *_LEDGER_FOOT,
     ),
     paper="A3",

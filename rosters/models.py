@@ -75,7 +75,8 @@ class RosterLine(PlacedModel, AppendOnlyModel):
     paid = models.DecimalField(_("已缴"), max_digits=12, decimal_places=2)
     paid_on = models.DateField(_("缴费日期"), null=True)
     means = models.CharField(_("缴费方式"), max_length=20)
-    voucher = models.CharField(_("凭证号"), max_length=40)
+    medical_voucher = models.CharField(_("医疗凭证号"), max_length=40, blank=True)
+    pension_voucher = models.CharField(_("养老凭证号"), max_length=40, blank=True)
     is_new = models.BooleanField(_("新参保"), default=False)
     note = models.CharField(_("备注"), max_length=120)
 

@@ -16,7 +16,7 @@ CANONICAL_FIELDS: Final = (
     "encode(number_index, 'hex')", "categories", "age", "last_tier", "tier", "pension_personal",
     "medical_personal", "government_paid", "personal", "pension_paid", "medical_paid", "paid",
     "to_char(paid_on, 'YYYY-MM-DD')",
-    "means", "voucher", "is_new::int", "note",
+    "means", "medical_voucher", "pension_voucher", "is_new::int", "note",
 )  # fmt: skip
 # One line: its fields parted by tabs; an absent value is empty.
 CANONICAL: Final = f"concat({', chr(9), '.join(CANONICAL_FIELDS)})"

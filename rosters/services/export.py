@@ -124,7 +124,7 @@ def _rows(roster: Roster, detail: Detail, *, whole: bool) -> Iterator[dict[str, 
     if whole:
         columns += [
             "household_number", "group_name", "phone_encrypted", "categories", "last_tier", "government_paid",
-            "pension_paid", "medical_paid", "paid", "paid_on", "means", "voucher",
+            "pension_paid", "medical_paid", "paid", "paid_on", "means", "medical_voucher", "pension_voucher",
         ]  # fmt: skip
     lines = lines_of(roster).values(*columns).iterator(chunk_size=BLOCK)
     for line in lines:
@@ -138,6 +138,8 @@ def _rows(roster: Roster, detail: Detail, *, whole: bool) -> Iterator[dict[str, 
         line["number"] = number if detail.numbers else mask_number(number, Audience.TABLET)
         line["phone"] = phone if detail.phones else mask_phone(phone)
         line["means"] = means.get(line["means"], line["means"])
+        vouchers = (line.pop("medical_voucher"), line.pop("pension_voucher"))
+        line["voucher"] = " ".join(filter(None, vouchers))
         line["total"] = line["personal"] + line["government_paid"]
         yield line
 

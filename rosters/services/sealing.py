@@ -109,8 +109,8 @@ WITH registered AS MATERIALIZED (
            sum(paid) FILTER (WHERE insurance = 'medical') AS medical_paid,
            coalesce(sum(paid), 0.00) AS paid,
            max(paid_on) AS paid_on, coalesce(max(means COLLATE "C"), '') AS means,
-           coalesce(string_agg(DISTINCT voucher COLLATE "C", ' '), '') AS vouchers,
-           coalesce(max(voucher COLLATE "C"), '') AS voucher,
+           coalesce(max(voucher) FILTER (WHERE insurance = 'medical'), '') AS medical_voucher,
+           coalesce(max(voucher) FILTER (WHERE insurance = 'pension'), '') AS pension_voucher,
            bool_or(is_new AND listed) IS TRUE AS is_new,
            bool_or(unpriced AND listed) IS TRUE AS unpriced,
            bool_or(listed) AS listed,
@@ -138,7 +138,7 @@ SELECT l.township_id, l.unit_id, l.resident_id, l.kept, l.unseen, l.home,
        l.categories, l.age,
        l.last_tier, l.tier, l.pension_personal, l.medical_personal, l.government_paid, l.personal,
        l.pension_paid, l.medical_paid, l.paid, l.paid_on, l.means,
-       CASE WHEN length(l.vouchers) <= 40 THEN l.vouchers ELSE l.voucher END AS voucher, l.is_new,
+       l.medical_voucher, l.pension_voucher, l.is_new,
        left(concat_ws('；',
            CASE WHEN l.listed AND l.unpriced THEN '待录入标准'
                 WHEN l.government_paid > 0 AND l.personal = 0 THEN '政府代缴'
@@ -211,7 +211,7 @@ LINE_COLUMNS = (
     "township_id, unit_id, position, resident_id, household_number, head_name, name, relation, number_index,"
     " number_encrypted, phone_encrypted, group_name, house_number, categories, age, last_tier, tier,"
     " pension_personal, medical_personal, government_paid, personal, pension_paid, medical_paid, paid,"
-    " paid_on, means, voucher, is_new, note"
+    " paid_on, means, medical_voucher, pension_voucher, is_new, note"
 )
 LINES = f"""
 INSERT INTO rosters_rosterline (roster_id, {LINE_COLUMNS})
@@ -266,6 +266,10 @@ def seal_units(
             values,
         )
         codes = dict(cursor.fetchall())
+        # Right after an import the planner believes its tables to be nearly empty and loops over them pairwise:
+        # a minute instead of a second. Nothing here is small, so joins are by hash or merge.
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        cursor.execute("SET LOCAL jit = off")
         cursor.execute("DROP TABLE IF EXISTS pg_temp.roster_draft")
         cursor.execute(DRAFT.format(owed=OWED[kind], why_not=WHY_NOT[kind]), values)
         cursor.execute("SELECT count(*) FROM roster_draft WHERE kept AND unseen")
@@ -280,6 +284,8 @@ def seal_units(
         if new:
             cursor.execute(LINES, {"rosters": [r for r, _u in new], "sealed_units": [u for _r, u in new]})
         cursor.execute("DROP TABLE pg_temp.roster_draft")
+        cursor.execute("SET LOCAL enable_nestloop = DEFAULT")
+        cursor.execute("SET LOCAL jit = DEFAULT")
     sealed = Sealed(
         rosters=len(stands),
         new=len(new),
