@@ -55,19 +55,19 @@ class Panel:
     """Above everything, over the whole width; else in the column at the side."""
 
 
-PanelSource = Callable[[Any, date], "Panel | None"]
+PanelSource = Callable[[Any, date], Iterable[Panel]]
 _PANELS: list[PanelSource] = []
 
 
 def office_panel(source: PanelSource) -> PanelSource:
-    """Register ``source(user, today) -> Panel | None`` for the office's home."""
+    """Register ``source(user, today) -> Panel…`` for the office's home."""
     _PANELS.append(source)
     return source
 
 
 def panels_for(user: Any, today: date) -> list[Panel]:
     """The cards of a person's home, in the order they were registered."""
-    return [panel for source in _PANELS if (panel := source(user, today)) is not None]
+    return [panel for source in _PANELS for panel in source(user, today)]
 
 
 WaitingSource = Callable[[Any, date], Iterable[Waiting]]

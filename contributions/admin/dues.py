@@ -61,7 +61,16 @@ class PricedAdmin(ScopedModelAdmin):
 class ChargeAdmin(PricedAdmin):
     """应缴."""
 
-    list_display = ("resident", "unit", "insurance", "decision", "personal", "government", "fiscal", "version")
+    list_display = (
+        "resident",
+        "unit",
+        "insurance",
+        "decision",
+        "personal",
+        "government",
+        "fiscal",
+        "version",
+    )
     list_filter = (
         TownshipFilter,
         UnitFilter,

@@ -100,7 +100,11 @@ class PaymentAdmin(ScopedModelAdmin):
         return format_html('<span class="state {}">{}</span>', *payment_state(payment))
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """One payment with its lines, its cases and, where it may be, its reversal."""
         payment = self.get_object(request, object_id)
@@ -146,7 +150,9 @@ class PaymentAdmin(ScopedModelAdmin):
         except ValueError:
             raise Http404 from None
         try:
-            reverse_payment(by=user, payment=payment.pk, client_uuid=key, reason=request.POST.get("reason", ""))
+            reverse_payment(
+                by=user, payment=payment.pk, client_uuid=key, reason=request.POST.get("reason", "")
+            )
             messages.success(request, _("已冲销。原来的记录还在，另记了一笔负数。"))
         except Problem as problem:
             messages.error(request, problem.message)
@@ -167,7 +173,12 @@ class PaymentCaseAdmin(ScopedModelAdmin):
     """待处理事项."""
 
     list_display = ("kind", "unit", "yuan", "shown_payment", "state", "opened_at", "outcome")
-    list_filter = (TownshipFilter, UnitFilter, ("state", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
+    list_filter = (
+        TownshipFilter,
+        UnitFilter,
+        ("state", ChoicesDropdownFilter),
+        ("kind", ChoicesDropdownFilter),
+    )
     list_select_related = ("unit", "payment")
     fields = ("kind", "unit", "yuan", "shown_payment", "state", "opened_at", "outcome", "closed_at")
     readonly_fields = fields
@@ -195,10 +206,34 @@ class PaymentCaseAdmin(ScopedModelAdmin):
 class TaxEntryAdmin(ScopedModelAdmin):
     """税务回传."""
 
-    list_display = ("voucher_tail", "insurance", "yuan", "unit", "invoiced_on", "settled_on", "channel", "matched")
-    list_filter = (TownshipFilter, UnitFilter, ("insurance", ChoicesDropdownFilter), ("invoiced_on", RangeDateFilter))
+    list_display = (
+        "voucher_tail",
+        "insurance",
+        "yuan",
+        "unit",
+        "invoiced_on",
+        "settled_on",
+        "channel",
+        "matched",
+    )
+    list_filter = (
+        TownshipFilter,
+        UnitFilter,
+        ("insurance", ChoicesDropdownFilter),
+        ("invoiced_on", RangeDateFilter),
+    )
     list_select_related = ("unit",)
-    fields = ("voucher", "insurance", "coverage_year", "yuan", "unit", "invoiced_on", "settled_on", "channel", "matched")
+    fields = (
+        "voucher",
+        "insurance",
+        "coverage_year",
+        "yuan",
+        "unit",
+        "invoiced_on",
+        "settled_on",
+        "channel",
+        "matched",
+    )
     readonly_fields = fields
     search_fields = ("voucher",)
     search_help_text = gettext_lazy("电子税票号码")

@@ -121,7 +121,9 @@ def standings(residents: Sequence[int]) -> dict[tuple[int, str], tuple[Charge, S
 
 def age_on(birth: date | None, day: date) -> int | None:
     """Whole years of age."""
-    return None if birth is None else day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+    return (
+        None if birth is None else day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+    )
 
 
 def resident_page(user: User, resident: Resident) -> dict[str, Any]:
@@ -196,9 +198,7 @@ def _insurances(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> 
         if insurance not in plan.insurances:
             continue
         charge, standing = own.get(insurance, (None, None))
-        views.append(
-            _insurance(plan, insurance, charge, standing, shares, explained.get(insurance))
-        )
+        views.append(_insurance(plan, insurance, charge, standing, shares, explained.get(insurance)))
     return views
 
 
@@ -262,7 +262,11 @@ def _clauses(plan: CollectionPlan, told: Explanation) -> list[Clause]:
     for text, lines in [(p.clause, p.lines) for p in told.parts] + [(told.clause, told.lines)]:
         if text and text not in quoted:
             where = plan.document_number or plan.name
-            cite = _("%(paper)s，第 %(lines)s 行") % {"paper": where, "lines": lines.lstrip("L")} if lines else where
+            cite = (
+                _("%(paper)s，第 %(lines)s 行") % {"paper": where, "lines": lines.lstrip("L")}
+                if lines
+                else where
+            )
             quoted[text] = Clause(text, cite)
     return list(quoted.values())
 

@@ -117,7 +117,11 @@ class ResidentAdmin(ScopedModelAdmin):
         return _cell(resident.pension)
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The page of one resident; what may be done there comes back as ``act``."""
         resident = self.get_object(request, object_id)
@@ -165,9 +169,7 @@ class ResidentAdmin(ScopedModelAdmin):
         messages.success(request, _("已改好，经过里有记录。"))
 
     def _open_numbers(self, request: HttpRequest, resident: Resident) -> None:
-        until = open_numbers(
-            by=signed_in(request), unit=resident.unit, reason=request.POST.get("reason", "")
-        )
+        until = open_numbers(by=signed_in(request), unit=resident.unit, reason=request.POST.get("reason", ""))
         request.session[_OPEN] = {
             **request.session.get(_OPEN, {}), str(resident.unit_id): until.isoformat(),
         }  # fmt: skip
@@ -201,4 +203,6 @@ def _cell(found: tuple[Any, Standing] | None) -> SafeString | str:
         return "—"
     _charge, standing = found
     amount = f"{standing.due:,.2f}" if standing.due else ""
-    return format_html('<span class="num">{}</span> <span class="state {}">{}</span>', amount, standing.css, standing.word)
+    return format_html(
+        '<span class="num">{}</span> <span class="state {}">{}</span>', amount, standing.css, standing.word
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -46,7 +47,8 @@ class JobAdmin(ScopedModelAdmin):
 
 
 @office_panel
-def last_jobs(user: Any, today: date) -> Panel | None:
+def last_jobs(user: Any, today: date) -> Iterator[Panel]:
     """The last five jobs a person may see."""
     jobs = [(job, job_label(job)) for job in Job.objects.visible_to(user).order_by("-created_at")[:5]]
-    return Panel("office/_jobs.html", {"jobs": jobs}) if jobs else None
+    if jobs:
+        yield Panel("office/_jobs.html", {"jobs": jobs})

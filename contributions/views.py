@@ -1,0 +1,123 @@
+"""The round of a unit and one household of it, where a payment is recorded."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from contributions.models import Means, Route
+from contributions.services.payments import LineOrder, PaymentOrder, record_payment
+from contributions.village import Member, household_members, plan_of, unit_round
+from enrollment.models import CollectionPlan, Household
+from enrollment.models.plans import CollectionMode
+from foundation.http import Problem
+from townships.models import CollectingUnit, User
+from townships.rules import may
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    if not may(request.user.role, "read_residents"):
+        raise PermissionDenied
+    return request.user
+
+
+def _unit(user: User, code: str) -> CollectingUnit:
+    unit = CollectingUnit.objects.visible_to(user).select_related("township__county").filter(code=code).first()
+    if unit is None:
+        raise Http404
+    return unit
+
+
+def means_of(plan: CollectionPlan) -> list[Means]:
+    """Cash changes hands only where the plan entrusts the unit with money."""
+    offered = [Means.QR, Means.POS, Means.TRANSFER]
+    return [*offered, Means.CASH] if plan.collection_mode == CollectionMode.ENTRUSTED else offered
+
+
+@login_required
+@require_GET
+def round_page(request: HttpRequest, code: str) -> HttpResponse:
+    """Households unpaid first, in walking order; search by name, initials, nickname, last four, phone tail."""
+    user = _person(request)
+    unit = _unit(user, code)
+    text = request.GET.get("q", "").strip()[:60]
+    context = {
+        "unit": unit,
+        "round": unit_round(user, unit, search=text),
+        "search": text,
+        "units": CollectingUnit.objects.filter(pk__in=user.scope_places().units).order_by("position", "code"),
+    }
+    return render(request, "contributions/village.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def household_page(request: HttpRequest, code: str, pk: int) -> HttpResponse:
+    """One household: tick who pays, say how, one total, one slip."""
+    user = _person(request)
+    unit = _unit(user, code)
+    household = Household.objects.visible_to(user).filter(pk=pk, unit=unit).first()
+    plan = plan_of(unit)
+    if household is None or plan is None:
+        raise Http404
+    members = household_members(user, household.pk, plan)
+    if request.method == "POST":
+        return _take(request, user, household, members)
+    context = {
+        "unit": unit,
+        "household": household,
+        "members": members,
+        "open": sum((o.open for m in members for o, _name, _why in m.items), Decimal("0.00")),
+        "means": means_of(plan),
+        "direct": plan.collection_mode == CollectionMode.DIRECT,
+        "may_collect": may(user.role, "collect"),
+        "client_uuid": uuid.uuid4(),
+    }
+    return render(request, "contributions/household.html", context)
+
+
+def _take(request: HttpRequest, user: User, household: Household, members: list[Member]) -> HttpResponse:
+    """Record what was ticked. Amounts come from the charges; the page names charge and version alone."""
+    if not may(user.role, "collect"):
+        raise PermissionDenied
+    owed = {str(o.charge): o for member in members for o, _name, _why in member.items}
+    lines = []
+    for ticked in request.POST.getlist("line"):
+        charge, _colon, version = ticked.partition(":")
+        if charge in owed and version.isdigit():
+            row = owed[charge]
+            lines.append(LineOrder(row.registration, row.charge, int(version), row.open))
+    try:
+        order = PaymentOrder(
+            client_uuid=uuid.UUID(request.POST.get("client_uuid", "")),
+            handed_over_at=timezone.now(),
+            route=Route.VILLAGE if user.role == "village_agent" else Route.TOWNSHIP_OFFICE,
+            means=request.POST.get("means", ""),
+            lines=tuple(lines),
+            received=sum((line.amount for line in lines), Decimal("0.00")),
+            household=household.pk,
+            payer_name=request.POST.get("payer", "").strip()[:60] or household.head_name,
+            paid_for_others="for_others" in request.POST,
+        )
+        answer = record_payment(by=user, order=order)
+    except ValueError:
+        raise Http404 from None
+    except Problem as problem:
+        messages.error(request, problem.message)
+    else:
+        messages.success(
+            request,
+            _("已记下 %(amount)s 元，登记号 %(slip)s，等税务回传。")
+            % {"amount": f"{answer.payment.received:,.2f}", "slip": answer.payment.slip_number},
+        )
+    return redirect("village:household", household.unit.code, household.pk)

@@ -1,0 +1,171 @@
+"""A unit's round: its households with what each still owes, unpaid first, in walking order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Sum
+
+from contributions.models import Charge, Decision, PaymentLine
+from contributions.queries import short_reason
+from enrollment.models import CollectionPlan, Insurance, Resident
+from enrollment.queries import search_condition
+from townships.models import CollectingUnit, User
+
+ZERO = Decimal("0.00")
+
+
+@dataclass
+class Owed:
+    """A current charge of a person and what of it is still open."""
+
+    charge: int
+    registration: int
+    version: int
+    insurance: str
+    decision: str
+    due: Decimal
+    government: Decimal
+    paid: Decimal
+
+    @property
+    def open(self) -> Decimal:
+        """Yuan still to pay; nothing where the plan does not ask for it yet."""
+        return max(self.due - self.paid, ZERO) if self.decision == Decision.ACCEPT else ZERO
+
+
+@dataclass
+class Home:
+    """A household on the round."""
+
+    id: int
+    number: str
+    group: str
+    house: str
+    head: str
+    nickname: str = ""
+    walk: int = 0
+    people: int = 0
+    unpaid_people: int = 0
+    due: Decimal = ZERO
+    open: Decimal = ZERO
+
+
+@dataclass
+class Round:
+    """The whole unit."""
+
+    plan: CollectionPlan | None
+    unpaid: list[Home] = field(default_factory=list)
+    paid: list[Home] = field(default_factory=list)
+    found: bool = False
+
+    @property
+    def total(self) -> int:
+        """Households on the round."""
+        return len(self.unpaid) + len(self.paid)
+
+    @property
+    def share(self) -> float:
+        """Percent of households with nothing open."""
+        return 100 * len(self.paid) / self.total if self.total else 0.0
+
+
+def plan_of(unit: CollectingUnit) -> CollectionPlan | None:
+    """The newest plan of the unit's county."""
+    return (
+        CollectionPlan.objects.filter(county_id=unit.township.county_id)
+        .defer("document")
+        .order_by("-coverage_year", "-version")
+        .first()
+    )
+
+
+def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Owed]]:
+    """What people owe by resident, medical first; ``where`` narrows charges (unit, household). Two queries."""
+    charges = list(
+        Charge.objects.visible_to(user)
+        .filter(plan=plan, current=True, **where)
+        .order_by("insurance", "pk")
+        .values_list(
+            "pk", "registration_id", "version", "insurance", "decision", "personal_amount",
+            "government_paid_amount", "resident_id",
+        )  # fmt: skip
+    )
+    lines = PaymentLine.objects.visible_to(user)
+    if "unit" in where:
+        lines = lines.filter(unit=where["unit"])
+    else:
+        lines = lines.filter(registration_id__in=[row[1] for row in charges])
+    paid = dict(lines.values("registration_id").annotate(n=Sum("amount")).values_list("registration_id", "n"))
+    owed: dict[int, list[Owed]] = defaultdict(list)
+    for pk, registration, version, insurance, decision, due, government, resident in charges:
+        owed[resident].append(
+            Owed(pk, registration, version, insurance, decision, due, government, paid.get(registration, ZERO))
+        )
+    return owed
+
+
+def unit_round(user: User, unit: CollectingUnit, *, search: str = "") -> Round:
+    """Households of a unit; with ``search`` only those where somebody fits. Five queries, whatever the size."""
+    plan = plan_of(unit)
+    people = Resident.objects.visible_to(user).filter(unit=unit, merged_into=None, household__isnull=False)
+    wanted: set[int] | None = None
+    if search.strip():
+        condition = search_condition(search, unit.township.county.code)
+        wanted = set(people.filter(condition).values_list("household_id", flat=True))
+    owed = owed_by(user, plan, unit=unit) if plan is not None else {}
+    homes: dict[int, Home] = {}
+    rows = people.order_by("household__walk", "household_id", "-is_head", "pk").values_list(
+        "pk", "household_id", "name", "nickname", "is_head", "household__number", "household__group_name",
+        "household__house_number", "household__head_name", "household__walk",
+    )  # fmt: skip
+    for pk, household, name, nickname, is_head, number, group, house, head, walk in rows:
+        if wanted is not None and household not in wanted:
+            continue
+        home = homes.get(household)
+        if home is None:
+            home = homes[household] = Home(household, number, group, house, head or name, walk=walk)
+        if is_head or not home.nickname:
+            home.nickname = nickname or home.nickname
+        home.people += 1
+        still = sum((o.open for o in owed.get(pk, ())), ZERO)
+        home.due += sum((o.due for o in owed.get(pk, ())), ZERO)
+        home.open += still
+        home.unpaid_people += bool(still)
+    found = Round(plan, found=wanted is not None)
+    for home in homes.values():
+        (found.unpaid if home.open else found.paid).append(home)
+    return found
+
+
+@dataclass
+class Member:
+    """A person of a household with what is owed and one line why."""
+
+    resident: Resident
+    items: list[tuple[Owed, str, str]]
+    """(what is owed, insurance in words, why)."""
+
+
+def household_members(user: User, household: int, plan: CollectionPlan) -> list[Member]:
+    """Members of a household, head first, with their charges; empty out of scope."""
+    people = (
+        Resident.objects.visible_to(user)
+        .filter(household_id=household, merged_into=None)
+        .order_by("-is_head", "birth_date", "pk")
+    )
+    rows = list(people)
+    ids = [person.pk for person in rows]
+    owed = owed_by(user, plan, resident_id__in=ids)
+    why = {
+        charge.pk: short_reason(charge)
+        for charge in Charge.objects.visible_to(user).filter(plan=plan, current=True, resident_id__in=ids)
+    }
+    return [
+        Member(person, [(o, str(Insurance(o.insurance).label), why[o.charge]) for o in owed.get(person.pk, [])])
+        for person in rows
+    ]
