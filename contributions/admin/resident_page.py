@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -284,7 +284,7 @@ def _timeline(
     user: User, resident: Resident, memberships: Iterable[Membership], payments: Sequence[Payment]
 ) -> list[Happened]:
     shift = offset(user.county_code)  # moments are real; the county's own day stands on the page
-    happened = [_of_payment(p) for p in payments]
+    happened = [_of_payment(p, shift) for p in payments]
     entries = TaxEntry.objects.visible_to(user).filter(registration__resident=resident)
     happened += [
         Happened(
@@ -322,7 +322,14 @@ def _noon(day: date) -> datetime:
     return timezone.make_aware(datetime(day.year, day.month, day.day, 12))  # noqa: DTZ001 - made aware here
 
 
-def _of_payment(payment: Payment) -> Happened:
+def _of_payment(payment: Payment, shift: timedelta) -> Happened:
+    """At its moment, or on its day alone where a file told only the day."""
+    at = payment.handed_over_at
+    told = timezone.localtime(at + shift).date() == payment.paid_on
+    return replace(_payment_words(payment), at=at if told else _noon(payment.paid_on), of_day=not told)
+
+
+def _payment_words(payment: Payment) -> Happened:
     if payment.reverses_id is not None:
         text = _("冲销 %(amount)s 元：%(reason)s") % {
             "amount": format_yuan(-payment.received), "reason": payment.reason,

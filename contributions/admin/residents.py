@@ -190,12 +190,11 @@ class ResidentAdmin(ScopedModelAdmin):
         )
         if plan is None:
             raise ValidationError(_("还没有载入方案。"))
-        result = assess(by=user, plan=plan, unit=resident.unit_id)
-        messages.success(
-            request,
-            _("%(unit)s已按方案重新核定，%(changed)s 笔应缴有变化。")
-            % {"unit": resident.unit.name, "changed": result.changed},
-        )
+        result = assess(by=user, plan=plan, residents=[resident.pk])
+        if result.changed:
+            messages.success(request, _("已按方案重新核定，应缴有变化，见下面。"))
+        else:
+            messages.success(request, _("已按方案重新核定，应缴没有变化。"))
 
 
 def _cell(found: tuple[Any, Standing] | None) -> SafeString | str:
