@@ -15,6 +15,7 @@ from enrollment.models import CollectionPlan
 from foundation.commands import answer_of
 from foundation.scope.context import places_scope
 from progress.services.figures import fold
+from townships.models import CollectingUnit
 from townships.queries import county_places
 from townships.services.divisions import load_county
 
@@ -27,6 +28,7 @@ class MainJob:
     def __init__(self, *, residents: int, out: Path, say: Callable[[str], Any], bar: Bar) -> None:
         self.residents, self.out, self.say, self.bar = residents, out, say, bar
         self.files = out / "files"
+        self.unit: CollectingUnit
         self.answer: dict[str, Any] = {"residents": residents}
 
     def step(self, name: str, work: Callable[[], str]) -> None:
@@ -100,9 +102,12 @@ class MainJob:
 
     def registration(self) -> str:
         """The tax bureau's registration data."""
-        return self.bring_in(
+        told = self.bring_in(
             "registration", "registration.csv", errors=str(self.out / "registration-errors.xlsx")
         )
+        with places_scope(county_places(self.plan.county)):
+            self.unit = season.settle_agent(self.plan)
+        return f"{told}; the agent's unit is {self.unit.name}"
 
     def lists(self) -> str:
         """Special groups, deaths, the employed, students."""
@@ -153,7 +158,7 @@ class MainJob:
     def posted_lists(self) -> str:
         """The posted list of the agent's village, as it hangs on the wall."""
         out = self.out / "posted-list.pdf"
-        answer_of("posted_list", "--plan", season.PLAN, "--unit", season.AGENT_UNIT, "--out", str(out))
+        answer_of("posted_list", "--plan", season.PLAN, "--unit", self.unit.code, "--out", str(out))
         return out.name
 
     def figures(self) -> str:

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Count
 
 from contributions.models import Charge, Means, Payment, PaymentLine, Route
 from contributions.services.payments import LineOrder, PaymentOrder, record_payment
-from enrollment.models import CollectionPlan, Target
+from enrollment.models import CollectionPlan, Registration, Target
 from foundation.audit.services import record
 from foundation.clock.services import offset, set_business_date
 from foundation.encryption import get_keyring
@@ -27,7 +28,7 @@ from foundation.scope.context import places_scope, scope
 from foundation.scope.engine.base import owner_connection
 from townships.models import Agency, AgencyKind, CollectingUnit, County, Role, Township, User
 from townships.queries import county_places
-from townships.services.accounts import create_account, new_password
+from townships.services.accounts import change_account, create_account, new_password
 
 COUNTY, PLAN, TODAY, SEED = "370406", "shanting-2023", date(2022, 11, 30), 2023
 BEGUN = "demonstration.begin"
@@ -144,6 +145,28 @@ def scale_targets(plan: CollectionPlan, targets: dict[tuple[str, str], int]) -> 
             target=plan.code,
             county_code=plan.county.code,
         )
+
+
+def settle_agent(plan: CollectionPlan) -> CollectingUnit:
+    """The agent's unit: 柳泉, or in a very small county the largest unit that has people, with the clerk beside."""
+    sizes = (
+        Registration.objects.filter(plan=plan)
+        .values("unit_id")
+        .annotate(n=Count("pk"))
+        .order_by("-n", "unit_id")
+    )
+    counted = {row["unit_id"]: row["n"] for row in sizes}
+    unit = CollectingUnit.objects.select_related("township").get(code=AGENT_UNIT)
+    if unit.pk not in counted and counted:
+        unit = CollectingUnit.objects.select_related("township").get(pk=next(iter(counted)))
+        agent, clerk = (
+            User.objects.get(username=role.value) for role in (Role.VILLAGE_AGENT, Role.TOWNSHIP_CLERK)
+        )
+        change_account(by=None, user=agent, units=[unit], display_name=f"{unit.name}代办员")
+        change_account(
+            by=None, user=clerk, townships=[unit.township], display_name=f"{unit.township.name}医保办"
+        )
+    return unit
 
 
 @dataclass
