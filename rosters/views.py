@@ -178,6 +178,7 @@ def roster_page(request: HttpRequest, pk: int) -> HttpResponse:
         "lines": shown,
         "search": search,
         "excluded": _excluded(roster),
+        "amounts": {k: Decimal(v) for k, v in roster.totals.items() if isinstance(v, str)},
         "payment": roster.kind == RosterKind.PAYMENT,
         "whole_numbers": Detail.of_role(user.role).numbers,
     }

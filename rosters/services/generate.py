@@ -24,8 +24,10 @@ from rosters.services.sealing import seal_units
 from townships.models import CollectingUnit, Township
 
 KIND = "rosters"
-# Registrations a chunk seals in one transaction: some seconds on a small machine, so a kill costs little.
-CHUNK_REGISTRATIONS = 50_000
+# Registrations a chunk seals in one transaction. A dozen chunks show progress and keep a kill cheap; each reads the
+# county's tables once, so a large county gets larger chunks rather than more of them.
+CHUNKS = 12
+SMALLEST, LARGEST = 10_000, 250_000
 
 
 def request_rosters(
@@ -35,11 +37,12 @@ def request_rosters(
     kind: RosterKind,
     township: Township | None = None,
     places: Places | None = None,
-    chunk_registrations: int = CHUNK_REGISTRATIONS,
+    chunk_registrations: int = 0,
 ) -> Job:
     """Queue the sealing of a plan's rosters, or join the open request for the same thing.
 
-    ``township`` narrows it to one; ``places`` default to the requester's. The day the rosters stand for is
+    ``township`` narrows it to one; ``places`` default to the requester's; ``chunk_registrations`` cuts the work
+    otherwise than by its size. The day the rosters stand for is
     fixed here, so that a job resumed after midnight still tells one story.
     """
     seen = _within(places if places is not None else by.scope_places(), township)
@@ -96,7 +99,8 @@ def plan_chunks(job: Job) -> Sequence[Chunk]:
         "township__position", "township__code", "position", "code"
     )
     pairs = [(pk, weights[pk]) for pk in order.values_list("pk", flat=True)]
-    limit = int(job.params.get("chunk_registrations") or CHUNK_REGISTRATIONS)
+    fitting = min(max(sum(weights.values()) // CHUNKS, SMALLEST), LARGEST)
+    limit = int(job.params["chunk_registrations"]) or fitting
     return [
         Chunk({"units": units}, weight=max(1, sum(weights[pk] for pk in units)))
         for units in chunks_by_weight(pairs, limit)

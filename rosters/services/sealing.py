@@ -27,6 +27,7 @@ from psycopg2.extras import Json
 from contributions.models.dues import IN_SCOPE
 from enrollment.models import CollectionPlan
 from foundation.audit.services import record
+from foundation.bulk import bulk_settings
 from foundation.jobs.kinds import JobFailed
 from rosters.models import RosterKind
 from rosters.rules import DIGEST, KIND_LETTERS, REASON_WORDS
@@ -259,17 +260,13 @@ def seal_units(
         "by": getattr(by, "pk", None), "year": plan.coverage_year, "county": plan.county.short_code,
         "letter": KIND_LETTERS[kind.value], "head": head,
     }  # fmt: skip
-    with connection.cursor() as cursor:
+    with bulk_settings(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, code FROM townships_collectingunit WHERE id = ANY (%(units)s)"
             " ORDER BY id FOR NO KEY UPDATE",
             values,
         )
         codes = dict(cursor.fetchall())
-        # Right after an import the planner believes its tables to be nearly empty and loops over them pairwise:
-        # a minute instead of a second. Nothing here is small, so joins are by hash or merge.
-        cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute("SET LOCAL jit = off")
         cursor.execute("DROP TABLE IF EXISTS pg_temp.roster_draft")
         cursor.execute(DRAFT.format(owed=OWED[kind], why_not=WHY_NOT[kind]), values)
         cursor.execute("SELECT count(*) FROM roster_draft WHERE kept AND unseen")
@@ -284,8 +281,6 @@ def seal_units(
         if new:
             cursor.execute(LINES, {"rosters": [r for r, _u in new], "sealed_units": [u for _r, u in new]})
         cursor.execute("DROP TABLE pg_temp.roster_draft")
-        cursor.execute("SET LOCAL enable_nestloop = DEFAULT")
-        cursor.execute("SET LOCAL jit = DEFAULT")
     sealed = Sealed(
         rosters=len(stands),
         new=len(new),
