@@ -159,13 +159,10 @@ def _charges_of(people: Sequence[Any]) -> dict[int, list[dict[str, Any]]]:
     ids = [r.pk for r in people]
     charges = Charge.objects.filter(resident_id__in=ids, current=True).order_by("resident_id", "insurance")
     paid = paid_by_registration([c.registration_id for c in charges])
-    windows: dict[tuple[int, str], tuple[date, date | None]] = {
-        (w.plan_id, w.insurance): (w.opens_on, w.closes_on)
-        for w in Window.objects.filter(plan_id__in={c.plan_id for c in charges}, kind="on_time")
-    }
+    windows = list(Window.objects.filter(plan_id__in={c.plan_id for c in charges}).order_by("opens_on"))
     found: dict[int, list[dict[str, Any]]] = {}
     for charge in charges:
-        opens, closes = windows.get((charge.plan_id, charge.insurance), (None, None))
+        opens, closes = _price_days(windows, charge)
         found.setdefault(charge.resident_id, []).append(
             {
                 "registration": charge.registration_id,
@@ -188,6 +185,18 @@ def _charges_of(people: Sequence[Any]) -> dict[int, list[dict[str, Any]]]:
             }
         )
     return found
+
+
+def _price_days(windows: Sequence[Window], charge: Charge) -> tuple[date | None, date | None]:
+    """First and last day of the payment period in which the charge was priced: so long its price stands."""
+    for window in windows:
+        if (window.plan_id, window.insurance) != (charge.plan_id, charge.insurance):
+            continue
+        if window.opens_on <= charge.priced_on and (
+            window.closes_on is None or charge.priced_on <= window.closes_on
+        ):
+            return window.opens_on, window.closes_on
+    return None, None
 
 
 def paid_by_registration(ids: Sequence[int]) -> dict[int, Decimal]:

@@ -32,6 +32,8 @@ def _begin() -> None:
     # Encryption under a key of the tests, files in a folder of the run.
     os.environ.setdefault("PORTAL_MASTER_KEY", "dGVzdC1vbmx5LW1hc3Rlci1rZXktMzItYnl0ZXMhISE=")
     os.environ["PORTAL_DATA_DIR"] = _folder("portal-test-")
+    # Collected files are served from here; the server warns when there is no such folder.
+    (Path(os.environ["PORTAL_DATA_DIR"]) / "static").mkdir()
     os.environ["PORTAL_TEST_RUN"] = uuid.uuid4().hex[:8]
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         _services.enter_context(throwaway_services(Path(_folder("portal-services-"))))
