@@ -16,6 +16,7 @@ from contributions.services.payments import record_payment
 from enrollment.models import CollectionPlan, Stage, Target
 from foundation.scope.context import places_scope
 from progress.models import UnitDay, UnitFigure
+from progress.queries.counts import MOVING
 from tests.contributions.conftest import TODAY, Season, build_season
 from tests.factories import Cast, make_registration, make_resident
 from townships.models import CollectingUnit
@@ -101,18 +102,7 @@ class Count:
 
     def sums(self, **of: Any) -> dict[str, Any]:
         """Folded figures added up."""
-        names = [
-            "in_scope",
-            "registered",
-            "due",
-            "due_amount",
-            "exempt",
-            "paid",
-            "paid_amount",
-            "confirmed",
-            "confirmed_amount",
-            "settled_amount",
-        ]
+        names = ["in_scope", "registered", "due", "due_amount", "exempt", *MOVING]
         with places_scope(self.cast.places):
             return UnitFigure.objects.filter(plan=self.plan, **of).aggregate(
                 **{n: Sum(n, default=0) for n in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -57,7 +58,7 @@ def test_outlook_never_falls_and_never_passes_the_whole(shares: list[float], day
 
 def test_printed_targets_are_read_from_the_plan() -> None:
     """Percent as printed, denominators as printed, rates without ages are none of these."""
-    rates = [
+    rates: list[dict[str, Any]] = [
         {"insurance": "medical", "denominator": "in_scope"},
         {"insurance": "pension", "ages": [16, 44], "rate": "60%", "denominator": "enrolled"},
         {"insurance": "pension", "ages": [45, 59], "rate": "95%", "denominator": "residents"},
