@@ -8,7 +8,7 @@ scope of whoever imports:
 2. ``check(ctx)`` looks across the staged rows and at the register, set-based, and returns what cannot go in
    (``ctx.refuse_staged``).
 3. ``preview(ctx)`` counts what would happen; it writes nothing.
-4. ``apply(ctx)`` makes it happen, set-based; ``undo(ctx)`` takes it back.
+4. ``apply(ctx)`` makes it happen, set-based, after ``preview`` in the same transaction; ``undo(ctx)`` takes it back.
 
 Apps above the kind's own add to it by ``on_applied`` (figures to count anew) and ``on_undo`` (reasons why a batch can no
 longer be taken back).

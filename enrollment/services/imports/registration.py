@@ -96,12 +96,13 @@ def _check(ctx: Context) -> None:
     )
 
 
-def _people(ctx: Context, *, with_ids: bool) -> None:
+def _people(ctx: Context) -> None:
     """Who the staged people are: a temporary table of person, the row that speaks for her, and her resident.
 
-    The medical row speaks where there is one. ``with_ids`` gives newcomers the ids they will have.
+    The medical row speaks where there is one. Newcomers are given the ids they will have, so that ``_apply``, which
+    follows ``_preview`` in the same transaction, need not look everybody up again.
     """
-    newcomer = "nextval(pg_get_serial_sequence('enrollment_resident', 'id'))" if with_ids else "NULL::bigint"
+    newcomer = "nextval(pg_get_serial_sequence('enrollment_resident', 'id'))"
     ctx.execute("DROP TABLE IF EXISTS pg_temp.import_people, pg_temp.import_households")
     ctx.execute(
         f"""
@@ -162,7 +163,7 @@ def _differs(said: str, kept: str, columns: tuple[str, ...]) -> str:
 
 def _preview(ctx: Context) -> Counts:
     plan = plan_of(ctx)
-    _people(ctx, with_ids=False)
+    _people(ctx)
     # A household new to the register is news of its residents too.
     new, changed, total = ctx.one(
         f"""
@@ -187,8 +188,8 @@ def _preview(ctx: Context) -> Counts:
                count(*)
         FROM import_staging_registration s
         JOIN import_people p ON p.person = s.person
-        LEFT JOIN enrollment_registration g ON g.resident_id = p.resident_id AND g.insurance = s.insurance
-            AND g.coverage_year = %(year)s
+        LEFT JOIN enrollment_registration g ON NOT p.is_newcomer AND g.resident_id = p.resident_id
+            AND g.insurance = s.insurance AND g.coverage_year = %(year)s
         LEFT JOIN people q ON q.id = p.resident_id
         LEFT JOIN moved m ON m.row_key = {_KEY}
         WHERE s.batch = %(batch)s
@@ -209,7 +210,6 @@ def _preview(ctx: Context) -> Counts:
 
 def _apply(ctx: Context) -> Counts:
     county, plan = county_of(ctx), plan_of(ctx)
-    _people(ctx, with_ids=True)
     insert_returning(
         ctx,
         "enrollment_household",

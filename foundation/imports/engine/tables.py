@@ -18,7 +18,9 @@ from foundation.masking import Audience, mask_name, mask_number, mask_phone
 from foundation.sheets import SYNONYMS, SheetError, Table, open_table
 
 _SAMPLES: Final = 3
-_IGNORED: Final = ""
+_UNREAD: Final = ""
+IGNORE: Final = "-"
+"""Begins the field of a column that is not to be read though its header is known; each has one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def _estimate(path: Path, table: Table) -> int:
 
 def describe(file: OpenFile) -> dict[str, Any]:
     """Headers, the field each stands for, and masked samples: what the page shows for confirmation."""
-    fields = {column: field for field, column in file.table.mapping.items()}
+    fields = {column: field for field, column in file.table.mapping.items() if not field.startswith(IGNORE)}
     rows = [
         cells
         for _number, cells in islice(file.table.raw_rows(), file.table.header_row, file.table.header_row + 40)
@@ -115,13 +117,14 @@ def describe(file: OpenFile) -> dict[str, Any]:
     for index, header in enumerate(file.table.headers):
         if not header:
             continue
-        field = fields.get(index, _IGNORED)
+        field = fields.get(index, _UNREAD)
         samples = [cells[index] for cells in rows if index < len(cells) and cells[index]]
         columns.append(
             {"header": header, "field": field, "samples": [_masked(field, text) for text in samples]}
         )
     return {
         "header_row": file.table.header_row,
+        "headers": list(file.table.headers),
         "columns": columns,
         "other_sheets": list(file.table.other_sheets),
         "rows": file.rows,

@@ -1,0 +1,118 @@
+"""Checking and applying as background jobs: one chunk, one transaction, progress seen from outside it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from foundation.imports.kinds import ImportRefused, import_kind
+from foundation.imports.models import ImportBatch
+from foundation.imports.services.apply import apply
+from foundation.imports.services.check import check
+from foundation.jobs.kinds import Chunk, JobFailed, JobKind
+from foundation.jobs.models import Job
+from foundation.jobs.services import queue
+from foundation.scope.places import Places
+
+log = logging.getLogger(__name__)
+
+KIND: Final = "import"
+CHECK, APPLY = "check", "apply"
+# A job counts in thousandths, since the number of rows is known only when they have been read.
+_WHOLE: Final = 1000
+_SHARES: Final = {
+    CHECK: {"read": (0, 900), "check": (900, 60)},
+    APPLY: {"read": (0, 600), "check": (600, 50)},
+}
+_BEAT_SECONDS: Final = 1.0
+
+
+class _Watched:
+    """Shows a transaction's progress on its job from a thread of its own, and hears there when to stop."""
+
+    def __init__(self, job: Job, step: str) -> None:
+        self._job, self._shares = job, _SHARES[step]
+        self._done = 0
+        self._stopped = False
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join(timeout=5)
+
+    def report(self, what: str, done: int, total: int) -> None:
+        """The import's progress callback. Raises JobFailed when somebody asked to stop."""
+        if self._stopped:
+            raise JobFailed(_("已停下，什么都没有写入。文件还在，可以重新检查"))
+        start, length = self._shares.get(what, (_WHOLE - 1, 0))
+        self._done = start + (length * done // total if total else 0)
+
+    def _beat(self) -> None:
+        try:
+            while not self._end.wait(_BEAT_SECONDS):
+                jobs = Job.objects.filter(pk=self._job.pk)
+                jobs.update(done=self._done)
+                self._stopped = jobs.filter(cancel_requested=True).exists()
+        except Exception as error:  # progress is a courtesy: the work goes on without it
+            log.warning("progress of import job %s is not shown: %s", self._job.pk, type(error).__name__)
+        finally:
+            connection.close()
+
+
+def _plan(job: Job) -> Sequence[Chunk]:
+    return [Chunk({"step": job.params["step"]}, weight=_WHOLE)]
+
+
+def _work(job: Job, spec: dict[str, Any]) -> dict[str, Any]:
+    batch = ImportBatch.objects.get(pk=job.params["batch"])
+    places = Places(frozenset(job.places["townships"]), frozenset(job.places["units"]))
+    act = check if spec["step"] == CHECK else apply
+    with _Watched(job, spec["step"]) as watched:
+        try:
+            act(by=job.requested_by, batch=batch, places=places, progress=watched.report)
+        except ImportRefused as error:
+            raise JobFailed(str(error)) from None
+    return {
+        "read": batch.read_count,
+        "accepted": batch.accepted_count,
+        "new": batch.new_count,
+        "changed": batch.changed_count,
+        "unchanged": batch.unchanged_count,
+        "rejected": batch.rejected_count,
+    }
+
+
+def _finish(job: Job, results: list[dict[str, Any]]) -> dict[str, Any]:
+    return results[0]
+
+
+JOB_KIND: Final = JobKind(KIND, str(gettext_lazy("导入名单")), _plan, _work, _finish)
+
+
+def submit(*, by: Any, batch: ImportBatch, step: str) -> Job:
+    """Queue the checking or applying of a batch; the same step asked for twice is one job."""
+    import_kind(batch.kind)
+    job = queue.submit(
+        by=by,
+        kind=KIND,
+        county_code=batch.county_code,
+        params={"batch": batch.pk, "step": step},
+        key=f"{batch.pk}:{step}",
+    )
+    ImportBatch.objects.filter(pk=batch.pk).update(job_id=job.pk)
+    batch.job_id = job.pk
+    return job

@@ -1,0 +1,315 @@
+"""Files in, four steps on one page: file, columns, check, apply; the history, and the rows that came back.
+
+Reads start at ``visible_to``: a township's clerk sees her own files, a county office those of its county.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any, Final
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from foundation.audit.services import record
+from foundation.imports import jobs
+from foundation.imports.engine.tables import field_label
+from foundation.imports.kinds import ImportKind, ImportRefused, import_kind, kinds_for
+from foundation.imports.models import BatchState, ImportBatch
+from foundation.imports.services.apply import undo
+from foundation.imports.services.errors import close_row, open_rows, samples, write_error_book
+from foundation.imports.services.mapping import change_mapping
+from foundation.imports.services.receive import Terms, Upload, abandon, receive
+from foundation.imports.words import REASONS, advice, effect_lines, reason, warning_lines
+from foundation.jobs.models import OPEN_STATES, Job, JobState
+from foundation.jobs.views import job_context
+
+_PER_PAGE: Final = 50
+_SPREADSHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _kinds(request: HttpRequest) -> list[ImportKind]:
+    kinds = kinds_for(request.user)
+    if not kinds:
+        raise PermissionDenied
+    return kinds
+
+
+def _batch(request: HttpRequest, pk: int) -> ImportBatch:
+    _kinds(request)
+    return get_object_or_404(ImportBatch.objects.visible_to(request.user), pk=pk)
+
+
+def _own_batch(request: HttpRequest, pk: int) -> ImportBatch:
+    """A batch the person may act on: of a kind her post imports."""
+    batch = _batch(request, pk)
+    if batch.kind not in {kind.name for kind in _kinds(request)}:
+        raise PermissionDenied
+    return batch
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def home(request: HttpRequest) -> HttpResponse:
+    """Choose what the file is, hand it over; below, what was handed over before."""
+    kinds = _kinds(request)
+    wanted = request.POST.get("kind") or request.GET.get("kind", "")
+    kind = next((each for each in kinds if each.name == wanted), kinds[0])
+    problem = ""
+    if request.method == "POST":
+        try:
+            return redirect("imports:batch", pk=_receive(request, kind).pk)
+        except ImportRefused as error:
+            problem = str(error)
+    history = ImportBatch.objects.visible_to(request.user).select_related("uploaded_by").order_by("-pk")
+    page = Paginator(history, _PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "kinds": kinds,
+        "kind": kind,
+        "options": kind.options(request.user),
+        "needed": _needed(kind),
+        "problem": problem,
+        "page": page,
+        "rows": [(batch, _label(batch)) for batch in page],
+    }
+    return render(request, "imports/home.html", context, status=400 if problem else 200)
+
+
+def _needed(kind: ImportKind) -> list[str]:
+    groups = [_("或").join(field_label(field) for field in group) for group in kind.any_of]
+    return [*(field_label(field) for field in kind.required), *groups]
+
+
+def _label(batch: ImportBatch) -> str:
+    try:
+        return str(import_kind(batch.kind).label)
+    except ImportRefused:
+        return batch.kind
+
+
+def _receive(request: HttpRequest, kind: ImportKind) -> ImportBatch:
+    user: Any = request.user
+    chosen = {option.name: request.POST.get(option.name, "") for option in kind.options(user)}
+    for option in kind.options(user):
+        if option.required and chosen[option.name] not in dict(option.choices):
+            raise ImportRefused(_("请选择%(what)s") % {"what": option.label})
+    files = request.FILES.getlist("files")
+    terms = Terms(
+        kind=kind.name,
+        county_code=user.county_code,
+        plan_code=chosen.get("plan", ""),
+        category_code=chosen.get("category", ""),
+        full_list=bool(request.POST.get("full_list")) and kind.can_be_full,
+    )
+    batch = receive(by=user, terms=terms, uploads=[Upload(file.name or "", file.file) for file in files])
+    jobs.submit(by=user, batch=batch, step=jobs.CHECK)
+    return batch
+
+
+@login_required
+@never_cache
+@require_GET
+def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """One batch: where it stands, what was found, what to do next."""
+    batch = _batch(request, pk)
+    kind = import_kind(batch.kind)
+    job = Job.objects.visible_to(request.user).filter(pk=batch.job_id).first()
+    running = job is not None and job.state in OPEN_STATES
+    context = {
+        "batch": batch,
+        "kind": kind,
+        "files": list(batch.files.order_by("position")),
+        "step": _step(batch),
+        "running": running,
+        "failed": job is not None and job.state == JobState.FAILED,
+        "may_act": kind in _kinds(request) and not running,
+        "reasons": _reasons(batch),
+        "samples": [(row, reason(row.code), advice(row.code)) for row in samples(batch)],
+        "parts": _parts(batch),
+        "fields": [(name, field_label(name)) for name in (*kind.required, *kind.optional)],
+        "labels": {name: field_label(name) for name in (*kind.required, *kind.optional)},
+        "effects": effect_lines(batch),
+        "warnings": warning_lines(batch),
+        "same_as": batch.summary.get("same_as"),
+        "open_rows": batch.returned_rows.filter(closed_at=None).count(),
+    }
+    if job is not None:
+        context |= job_context(job, here=running)
+    return render(request, "imports/batch.html", context)
+
+
+def _step(batch: ImportBatch) -> int:
+    """2 while columns and check are under way, 3 checked, 4 applied, 0 over."""
+    steps = {BatchState.RECEIVED: 2, BatchState.CHECKED: 3, BatchState.APPLIED: 4}
+    return steps.get(BatchState(batch.state), 0)
+
+
+def _reasons(batch: ImportBatch) -> list[dict[str, Any]]:
+    most = max(batch.reasons.values(), default=1)
+    return [
+        {"code": code, "word": reason(code), "count": count, "width": round(100 * count / most, 1)}
+        for code, count in sorted(batch.reasons.items(), key=lambda item: -item[1])
+    ]
+
+
+def _parts(batch: ImportBatch) -> list[dict[str, Any]]:
+    """The bar: unchanged, new, changed, returned, as widths that add up to the rows read."""
+    total = batch.read_count or 1
+    shares = [
+        ("idle", _("不变"), batch.unchanged_count),
+        ("action", _("新增"), batch.new_count),
+        ("wait", _("变更"), batch.changed_count),
+        ("wrong", _("退回"), batch.rejected_count),
+    ]
+    parts, start = [], 0.0
+    for look, word, count in shares:
+        width = 1000 * count / total
+        parts.append(
+            {"look": look, "word": word, "count": count, "x": round(start, 1), "width": round(width, 1)}
+        )
+        start += width
+    return parts
+
+
+@login_required
+@require_POST
+def columns(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say what the columns mean, remember it for this sender, and check again."""
+    batch = _own_batch(request, pk)
+    headers = request.POST.getlist("header")
+    fields = request.POST.getlist("field")
+    return _act(
+        request,
+        batch,
+        lambda: (
+            change_mapping(by=request.user, batch=batch, mapping=dict(zip(headers, fields, strict=False))),
+            jobs.submit(by=request.user, batch=batch, step=jobs.CHECK),
+        ),
+    )
+
+
+@login_required
+@require_POST
+def check_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Check once more, since the register or the divisions may have moved on."""
+    batch = _own_batch(request, pk)
+    if not batch.is_open:
+        raise Http404
+    return _act(request, batch, lambda: jobs.submit(by=request.user, batch=batch, step=jobs.CHECK))
+
+
+@login_required
+@require_POST
+def apply_batch(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put the sound rows into the register."""
+    batch = _own_batch(request, pk)
+    if batch.state != BatchState.CHECKED:
+        raise Http404
+    return _act(request, batch, lambda: jobs.submit(by=request.user, batch=batch, step=jobs.APPLY))
+
+
+@login_required
+@require_POST
+def abandon_batch(request: HttpRequest, pk: int) -> HttpResponse:
+    """Drop a batch that was not applied."""
+    batch = _own_batch(request, pk)
+    return _act(request, batch, lambda: abandon(by=request.user, batch=batch))
+
+
+@login_required
+@require_POST
+def undo_batch(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take an applied batch back."""
+    batch = _own_batch(request, pk)
+    user: Any = request.user
+    return _act(request, batch, lambda: undo(by=user, batch=batch, places=user.scope_places()))
+
+
+def _act(request: HttpRequest, batch: ImportBatch, act: Any) -> HttpResponse:
+    try:
+        with transaction.atomic():
+            act()
+    except ImportRefused as error:
+        messages.error(request, str(error))
+    return redirect("imports:batch", pk=batch.pk)
+
+
+@login_required
+@never_cache
+@require_GET
+def errors(request: HttpRequest, pk: int) -> HttpResponse:
+    """The rows still open, in the sender's layout with 错误原因; each download is audited."""
+    batch = _batch(request, pk)
+    several = batch.files.count() > 1
+    book = tempfile.TemporaryFile()  # noqa: SIM115 - FileResponse closes it
+    try:
+        count = write_error_book(batch, book)
+    except ImportRefused as error:
+        book.close()
+        messages.error(request, str(error))
+        return redirect("imports:batch", pk=batch.pk)
+    record(
+        by=request.user,
+        action="import.errors",
+        target_kind="import",
+        target=batch.pk,
+        county_code=batch.county_code,
+        detail={"rows": count},
+    )
+    book.seek(0)
+    name = f"{_('退回')}-{batch.pk}.{'zip' if several else 'xlsx'}"
+    response = FileResponse(book, content_type="application/zip" if several else _SPREADSHEET)
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response
+
+
+@login_required
+@never_cache
+@require_GET
+def returned_rows(request: HttpRequest, pk: int) -> HttpResponse:
+    """The open rows of one reason, masked, each to be closed with what came of it."""
+    batch = _batch(request, pk)
+    code = request.GET.get("code", "")
+    if code not in batch.reasons:
+        raise Http404
+    page = Paginator(
+        batch.returned_rows.filter(code=code, closed_at=None).order_by("file", "source_row"), _PER_PAGE
+    ).get_page(request.GET.get("page"))
+    context = {
+        "batch": batch,
+        "kind": import_kind(batch.kind),
+        "code": code,
+        "word": REASONS.get(code, code),
+        "advice": advice(code),
+        "page": page,
+        "rows": open_rows(batch, code, start=(page.number - 1) * _PER_PAGE, count=_PER_PAGE),
+        "may_act": batch.kind in {kind.name for kind in _kinds(request)},
+    }
+    return render(request, "imports/rows.html", context)
+
+
+@login_required
+@require_POST
+def close(request: HttpRequest, pk: int, row: int) -> HttpResponse:
+    """Close a returned row with a reason."""
+    batch = _own_batch(request, pk)
+    returned = get_object_or_404(batch.returned_rows, pk=row)
+    try:
+        close_row(by=request.user, row=returned, reason=request.POST.get("reason", ""))
+    except ImportRefused as error:
+        messages.error(request, str(error))
+    left = batch.returned_rows.filter(code=returned.code, closed_at=None).exists()
+    if not left:
+        return redirect("imports:batch", pk=batch.pk)
+    return redirect(f"{reverse('imports:rows', args=[batch.pk])}?code={returned.code}")

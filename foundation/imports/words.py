@@ -1,0 +1,106 @@
+"""What the page says of codes: reasons why rows go back and how to correct them, warnings, and what an import did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from foundation.imports.models import ImportBatch
+
+REASONS: dict[str, Any] = {
+    "empty": gettext_lazy("没有填身份证号"),
+    "bad_length": gettext_lazy("身份证号位数不对"),
+    "bad_characters": gettext_lazy("身份证号里有不该有的字符"),
+    "bad_date": gettext_lazy("日期不对"),
+    "bad_check_digit": gettext_lazy("身份证号校验位不对"),
+    "scientific_notation": gettext_lazy("科学计数，号码已丢位"),
+    "bad_paper_number": gettext_lazy("证件号码不像这种证件"),
+    "no_birth_date": gettext_lazy("没有填出生日期"),
+    "newborn_household": gettext_lazy("新生儿没有填户编号"),
+    "no_name": gettext_lazy("没有填姓名"),
+    "name_too_long": gettext_lazy("姓名太长"),
+    "broken_characters": gettext_lazy("姓名里有乱码"),
+    "unknown_village": gettext_lazy("没有这个村居"),
+    "out_of_scope": gettext_lazy("不在您的管辖范围"),
+    "unknown_insurance": gettext_lazy("险种不认识或不在方案内"),
+    "other_year": gettext_lazy("年度和方案不同"),
+    "unknown_tier": gettext_lazy("不是方案的缴费档次"),
+    "used_number": gettext_lazy("号码已是另一位居民的"),
+    "duplicate": gettext_lazy("表内重复"),
+    "unknown_person": gettext_lazy("没有这个人"),
+    "name_differs": gettext_lazy("姓名和号码不是同一人"),
+    "deceased": gettext_lazy("已去世"),
+    "other_category": gettext_lazy("身份类别和名单不同"),
+    "unknown_category": gettext_lazy("身份类别不认识"),
+    "no_grade": gettext_lazy("没有填残疾等级"),
+    "bad_grade": gettext_lazy("残疾等级不对"),
+    "no_death_date": gettext_lazy("没有填死亡时间"),
+    "not_insured_now": gettext_lazy("没有在参加职工保险"),
+    "unknown_school": gettext_lazy("学段看不懂"),
+    "bad_amount": gettext_lazy("金额不对"),
+    "no_invoice_date": gettext_lazy("没有填开票日期"),
+    "no_voucher": gettext_lazy("没有填税票号码"),
+    "duplicate_voucher": gettext_lazy("税票号重复"),
+    "voucher_conflict": gettext_lazy("和以前的回传不一致"),
+    "not_registered": gettext_lazy("没有参保登记"),
+    "not_assessed": gettext_lazy("应缴还没有核定"),
+}
+_ADVICE: dict[str, Any] = {
+    "empty": gettext_lazy("照身份证或户口本补上"),
+    "bad_length": gettext_lazy("照身份证核对，应为18位"),
+    "bad_characters": gettext_lazy("照身份证核对，只能是数字和末位 X"),
+    "bad_check_digit": gettext_lazy("末位和前17位对不上，照户口本核对"),
+    "scientific_notation": gettext_lazy("恢复不了。原表这列设成文本再填"),
+    "unknown_village": gettext_lazy("照区划名称改，或请管理员加别名"),
+    "out_of_scope": gettext_lazy("这些行请交给所属镇街或区里导入"),
+    "unknown_tier": gettext_lazy("改成方案里的档次"),
+    "used_number": gettext_lazy("照身份证核对这个号码是谁的"),
+    "duplicate": gettext_lazy("留一行，删掉其余"),
+    "unknown_person": gettext_lazy("核对号码；确是本地人的，先办参保登记"),
+    "name_differs": gettext_lazy("核对姓名和号码，改正写错的一项"),
+    "deceased": gettext_lazy("从名单去掉；还健在的，先更正死亡登记"),
+    "other_category": gettext_lazy("移到那一类的名单里"),
+    "no_grade": gettext_lazy("照残疾证补上一级到四级"),
+    "bad_grade": gettext_lazy("写成一级、二级、三级或四级"),
+    "not_registered": gettext_lazy("先补参保登记，再导入这几行"),
+    "not_assessed": gettext_lazy("先做核定，再导入这几行"),
+}
+_OTHERWISE = gettext_lazy("照“错误原因”改正后重新上传")
+
+
+def reason(code: str) -> str:
+    """A reason in a few words."""
+    return str(REASONS.get(code, code))
+
+
+def advice(code: str) -> str:
+    """How to correct it."""
+    return str(_ADVICE.get(code, _OTHERWISE))
+
+
+def warning_lines(batch: ImportBatch) -> list[str]:
+    """What was let in, and should be looked at."""
+    lines = []
+    found = batch.summary.get("warnings", {})
+    if n := found.get("name_spelled_otherwise"):
+        lines.append(_("%(n)s 人的姓名写法和库里略有不同，按身份证号认作同一人，库里的写法没有改") % {"n": n})
+    if n := found.get("not_in_register"):
+        lines.append(_("%(n)s 人没有在居民库里，没有要改的，已略过") % {"n": n})
+    return lines
+
+
+def effect_lines(batch: ImportBatch) -> list[str]:
+    """What followed from an applied batch."""
+    told = batch.summary
+    words = {
+        "newcomers": _("新登记居民 %(n)s 人"),
+        "to_assess": _("%(n)s 人的应缴要重新核定"),
+        "confirmed": _("确认已登记的缴费 %(n)s 笔"),
+        "appeared": _("自动补上缴费 %(n)s 笔"),
+        "contradicted": _("与登记金额不符 %(n)s 笔"),
+        "cases": _("待处理事项 %(n)s 件"),
+        "closed": _("停掉未列出的 %(n)s 人"),
+    }
+    return [text % {"n": f"{told[key]:,}"} for key, text in words.items() if told.get(key)]
