@@ -179,27 +179,37 @@ def _medical(plan: Plan, settings: Settings) -> Parts:
     tried = choices(plan, medical, settings)
     limits = []
     if routes := settings.codes("medical.waiver_channels") or medical.waiver_routes:
-        limits.append(Condition(route=routes).sql(context))
+        limits.append(Condition(route=routes).sql(context) + " IS NOT FALSE")
     if settings.flag("waiver.requires_local_registration"):
         limits.append(Condition(household_registration=("local",)).sql(context))
-    waiver = _case(" AND ".join([choice.condition.sql(context), *limits]) for choice in tried)
+    oldest = settings.whole("medical.family_child_max_age")
+    of_age = context.age.at_most("f.birth_date", oldest) if oldest is not None else ""
+    child = [f"(f.family_kind IS NOT NULL OR {of_age})"] if of_age else []
+    waiver = _case(
+        " AND ".join([choice.condition.sql(context), *(child if choice.children_limited else ()), *limits])
+        for choice in tried
+    )
     parts = Parts(
         columns={"waiver": waiver},
         place=f"c.regime * {len(tried) + 1} + c.waiver",
         outcomes=list(medical_outcomes(plan, settings, tried)),
     )
-    if medical.late is not None:
-        parts.last_day = medical.cover_to
+    if medical.late is not None and medical.cover is not None:
+        first_day, parts.last_day = medical.cover
         parts.refuse_without_cover = settings.choice("medical.late_no_cover_action") == "refuse"
-        parts.columns["cover_from"] = _cover_from(plan, medical.late.waiting, settings, waiver)
+        start = _waited(plan, medical.late.waiting, settings, waiver)
+        late = date_literal(late_from(plan, settings))
+        parts.columns["cover_from"] = (
+            f"CASE WHEN f.payment_date < {late} THEN {date_literal(first_day)} ELSE {start} END"
+        )
     if medical.household_code and settings.choice("medical.household_mode") == "warn":
         enrolled = "f.household_enrolled + COALESCE(f.household_employee_medical, 0)"
         parts.columns["household_short"] = f"COALESCE({enrolled} < f.household_members, FALSE)"
     return parts
 
 
-def _cover_from(plan: Plan, waiting: Waiting, settings: Settings, waiver: str) -> str:
-    """SQL of the first day of cover: the year's own, or what payment and waiting period make of it."""
+def _waited(plan: Plan, waiting: Waiting, settings: Settings, waiver: str) -> str:
+    """SQL of the first day of cover after a late payment and its waiting period."""
     if waiting.days is not None:
         counted = settings.choice("medical.waiting_day_count") == "include_payment_day"
         start = f"f.payment_date + {waiting.days + (0 if counted else 1)}"
@@ -212,9 +222,7 @@ def _cover_from(plan: Plan, waiting: Waiting, settings: Settings, waiver: str) -
         tests.append(Condition(groups=groups).sql(context_of(plan, "medical", settings)))
     if tests:
         start = f"CASE WHEN {either(tests)} THEN f.payment_date ELSE {start} END"
-    first_day = date_literal(plan.premium().cover_from)
-    late = date_literal(late_from(plan, settings))
-    return f"CASE WHEN f.payment_date < {late} THEN {first_day} ELSE {start} END"
+    return start
 
 
 def _pension(plan: Plan, settings: Settings) -> Parts:

@@ -114,10 +114,10 @@ def timing(insurance: str, settings: Settings, regime: int) -> str:
 
 
 def late_from(plan: Plan, settings: Settings) -> datetime.date:
-    """The first day that is late for medical; the day after the year where the plan has no late period."""
+    """The first day that is late for medical; the end of the year where the plan has no late period."""
     time = periods(plan, "medical", settings)
     if time.late is None:
-        return plan.premium().cover_to + datetime.timedelta(days=1)
+        return datetime.date(plan.coverage_year + 1, 1, 1)
     if effective("medical", settings, GAP) == LATE:
         return time.closes + datetime.timedelta(days=1)
     return time.late.opens
@@ -132,6 +132,7 @@ class Choice:
     personal: Decimal
     payers: tuple[tuple[str, Decimal], ...]
     refer: bool = False
+    children_limited: bool = False
 
 
 def figures(medical: Medical, settings: Settings) -> tuple[Decimal | None, Decimal | None]:
@@ -169,7 +170,11 @@ def choices(plan: Plan, medical: Medical, settings: Settings) -> list[Choice]:
     ]
     if standard is None:
         return unclear
-    found = [_choice(waiver, standard, settings) for waiver in medical.waivers]
+    found = [
+        _choice(waiver, standard, settings)
+        for waiver in medical.waivers
+        if all(toggle.holds(settings, "medical") for toggle in waiver.only_if)
+    ]
     if extra := extra_groups(settings.codes("medical.waiver_categories_extra")):
         full = divide(standard, medical.extra_payers or (PayerShare(next(iter(plan.payers)), Fraction(1)),))
         found.append(Choice(Condition(groups=extra), EXTRA_CODE, ZERO, full))
@@ -183,11 +188,17 @@ def choices(plan: Plan, medical: Medical, settings: Settings) -> list[Choice]:
 def _choice(waiver: Waiver, standard: Decimal, settings: Settings) -> Choice:
     if waiver.personal_amount is not None:
         personal = min(waiver.personal_amount, standard)
-        return Choice(waiver.condition, waiver.code, personal, divide(standard - personal, waiver.payers))
-    share = waiver.personal_share or Fraction(0)
-    parts = [(PERSONAL, share), ("others", 1 - share)]
-    personal = split(standard, parts, rounding(settings))[PERSONAL]
-    return Choice(waiver.condition, waiver.code, personal, divide(standard - personal, waiver.payers))
+    else:
+        share = waiver.personal_share or Fraction(0)
+        parts = [(PERSONAL, share), ("others", 1 - share)]
+        personal = split(standard, parts, rounding(settings))[PERSONAL]
+    return Choice(
+        condition=waiver.condition,
+        code=waiver.code,
+        personal=personal,
+        payers=divide(standard - personal, waiver.payers),
+        children_limited=waiver.children_limited,
+    )
 
 
 def extra_groups(codes: Sequence[str]) -> tuple[Group, ...]:
@@ -264,7 +275,8 @@ def _priced(
         return replace(outcome, decision="hold")
     if regime == ROUTE_CLOSED:
         return replace(outcome, decision="refer", reason="route_closed")
-    covered = replace(outcome, benefit_start=medical.cover_from, benefit_end=medical.cover_to)
+    first, last = medical.cover or (None, None)
+    covered = replace(outcome, benefit_start=first, benefit_end=last)
     if regime == LATE and medical.late is not None and medical.late.price == "total_cost":
         return _total_cost(covered, settings, choice, standard, fiscal)
     return covered

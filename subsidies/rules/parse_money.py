@@ -32,15 +32,8 @@ _ABOUT = "name certainty note setting"
 
 def parse_medical(entry: Entry, book: Book) -> Medical:
     """The `medical:` section. Raises PlanError, also for bands with a gap or an overlap."""
-    entry.only("cover standard", "waivers waiver_routes unclear late household extra")
-    cover = entry.at("cover")
-    cover.only(f"{_RULE} from to", _ABOUT)
-    first, last = cover.at("from").date(), cover.at("to").date()
-    if first > last:
-        raise cover.error("band_backwards")
-    cover_code, _ = book.add(
-        cover, "cover", insurance="medical", effect={"from": first.isoformat(), "to": last.isoformat()}
-    )
+    entry.only("standard", "cover waivers waiver_routes unclear late household extra")
+    cover = _cover(part, book) if (part := entry.get("cover")) else None
     standard = _standard(entry.at("standard"), book)
     waivers, bands = [], []
     for item in part.items() if (part := entry.get("waivers")) else ():
@@ -67,6 +60,8 @@ def parse_medical(entry: Entry, book: Book) -> Medical:
         )
         unclear.append(Unclear(code, condition, clause, toggles))
     late = _late(part, book) if (part := entry.get("late")) else None
+    if late is not None and cover is None:
+        raise entry.error("missing_key", key="cover")
     household_code = ""
     if (household := entry.get("household")) is not None:
         household.only(f"{_RULE} whole", _ABOUT)
@@ -82,9 +77,7 @@ def parse_medical(entry: Entry, book: Book) -> Medical:
         full = [waiver for waiver in waivers if not waiver.personal_share and not waiver.personal_amount]
         extra_payers = full[0].payers if full else ()
     return Medical(
-        cover_from=first,
-        cover_to=last,
-        cover_code=cover_code,
+        cover=cover,
         standard=standard,
         waivers=tuple(waivers),
         waiver_routes=routes,
@@ -93,6 +86,15 @@ def parse_medical(entry: Entry, book: Book) -> Medical:
         late=late,
         household_code=household_code,
     )
+
+
+def _cover(entry: Entry, book: Book) -> tuple[datetime.date, datetime.date]:
+    entry.only(f"{_RULE} from to", _ABOUT)
+    first, last = entry.at("from").date(), entry.at("to").date()
+    if first > last:
+        raise entry.error("band_backwards")
+    book.add(entry, "cover", insurance="medical", effect={"from": first.isoformat(), "to": last.isoformat()})
+    return first, last
 
 
 def _standard(entry: Entry, book: Book) -> Standard:
@@ -132,7 +134,7 @@ def _plain(amount: Decimal | None) -> str | None:
 
 
 def _waiver(entry: Entry, book: Book, standard: Standard) -> Waiver:
-    entry.only(_RULE, f"{_ABOUT} when groups band shares amounts")
+    entry.only(_RULE, f"{_ABOUT} when groups band shares amounts only_if children_limited")
     condition = book.needed_condition(entry)
     share: Fraction | None = None
     fixed: Decimal | None = None
@@ -151,7 +153,8 @@ def _waiver(entry: Entry, book: Book, standard: Standard) -> Waiver:
     code, clause = book.add(
         entry, "waiver", insurance="medical", condition=condition, effect=effect, shares=tuple(written)
     )
-    return Waiver(code, condition, clause, share, fixed, payers)
+    limited = part.flag() if (part := entry.get("children_limited")) else False
+    return Waiver(code, condition, clause, share, fixed, payers, book.toggles(entry), limited)
 
 
 def _amounts(entry: Entry, book: Book, standard: Standard) -> tuple[Decimal, tuple[PayerShare, ...]]:

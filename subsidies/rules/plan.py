@@ -102,6 +102,8 @@ class Waiver:
     """Somebody else pays all or part of the resident's part.
 
     The resident pays `personal_share` of the standard or a fixed `personal_amount`; `payers` divide the rest.
+    `children_limited`: children share it up to the age that `medical.family_child_max_age` sets; parents are
+    known by their family record.
     """
 
     code: str
@@ -110,6 +112,8 @@ class Waiver:
     personal_share: Fraction | None
     personal_amount: Decimal | None
     payers: tuple[PayerShare, ...]
+    only_if: tuple[Toggle, ...] = ()
+    children_limited: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,11 +158,9 @@ class Late:
 
 @dataclass(frozen=True)
 class Medical:
-    """The medical premium of one coverage year."""
+    """The medical premium of one coverage year; `cover` is its first and last day where they are known."""
 
-    cover_from: datetime.date
-    cover_to: datetime.date
-    cover_code: str
+    cover: tuple[datetime.date, datetime.date] | None
     standard: Standard
     waivers: tuple[Waiver, ...]
     waiver_routes: tuple[str, ...]

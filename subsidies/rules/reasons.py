@@ -29,7 +29,7 @@ def age_reference(plan: Plan, settings: Settings, setting: str) -> AgeReference:
         case "prior_year_end":
             return prior_year_end(plan)
         case "coverage_start":
-            start = plan.medical.cover_from if plan.medical else first
+            start = plan.medical.cover[0] if plan.medical and plan.medical.cover else first
             return AgeReference(start, start)
         case "within_coverage_year" | "within_plan_year":
             return AgeReference(first, last)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from subsidies.queries import PLANS
+from subsidies.queries import PLANS, fixture_path, plan_from_file, price
 from tests.subsidies.asking import check, example, holds
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +108,143 @@ def test_setting_turns_the_answer_to_the_other_reading(asked: dict[str, Any], tm
     turned = check("shanting-2023", [without], tmp_path)["failed"]
     same_as_default = {"P-16", "a day later", "M-19, grade 3"}
     assert bool(turned) != (asked["id"] in same_as_default)
+
+
+YICHENG = [
+    example("M-20 as late", "medical", {"timing": "late", "personal_amount": "900.00", "benefit_start": "2022-01-31"},
+            payment_date="2021-12-31", settings={"medical.gap_rule": "late"}),
+    example("M-20 refused", "medical", {"decision": "refuse", "timing": "out_of_period"}, payment_date="2021-12-31",
+            settings={"medical.gap_rule": "refuse"}),
+    example("M-21", "medical", {"benefit_start": "2022-01-31"}, payment_date="2022-01-01",
+            settings={"medical.waiting_day_count": "include_payment_day"}),
+    example("M-23 a", "medical", {"decision": "accept", "personal_amount": "580.00", "benefit_start": "2022-02-10"},
+            payment_date="2022-01-10", birth_date="1946-05-05",
+            settings={"medical.late_waived_groups": "personal_share_only"}),
+    example("M-23 b", "medical", {"decision": "accept", "personal_amount": "0.00", "government_paid_amount": "900.00"},
+            payment_date="2022-01-10", birth_date="1946-05-05", settings={"medical.late_waived_groups": "whole_cost"}),
+    example("M-23 c", "medical", {"decision": "accept", "personal_amount": "900.00"}, payment_date="2022-01-10",
+            birth_date="1946-05-05", settings={"medical.late_waived_groups": "none"}),
+    example("P-11 offset", "pension", {"personal_amount": "200.00", "family_planning_subsidy": "300.00"}, tier=500,
+            payment_date="2021-11-30", settings={"pension.fp_subsidy_mode": "offset"},
+            family={"kind": "only_child", "lawful_birth": True, "wife_birth_date": "1971-06-01"}),
+    example("P-13", "pension", {"family_planning_subsidy": "0.00"}, tier=500, payment_date="2021-11-30",
+            family={"kind": "only_child", "lawful_birth": True, "wife_birth_date": "1971-12-31"},
+            settings={"pension.fp_age_reference": "payment_date"}),
+    example("P-14", "pension", {"family_planning_subsidy": "300.00"}, tier=500, payment_date="2021-11-30",
+            family={"kind": "only_child", "lawful_birth": True, "wife_birth_date": "1972-01-01"},
+            settings={"pension.fp_age_reference": "within_plan_year"}),
+    example("P-17", "pension", {"family_planning_subsidy": "0.00", "government_paid_amount": "100.00"}, tier=100,
+            payment_date="2021-11-30", categories=["disabled"], disability_grade=1, birth_date="1969-05-05",
+            family={"kind": "only_child", "lawful_birth": True, "wife_birth_date": "1969-05-05"},
+            settings={"pension.fp_subsidy_stacking": False}),
+]  # fmt: skip
+
+DIANZI = [
+    example("M-07", "medical", {"decision": "accept", "personal_amount": "180.00"}, payment_date="2017-11-30",
+            birth_date="1943-05-05", categories=["old_age_allowance"],
+            settings={"medical.band70_with_allowance": "full_price"}),
+    example("M-16", "medical", {"decision": "accept", "personal_amount": "0.00"}, payment_date="2017-11-30",
+            categories=["tekun_urban"], settings={"medical.waiver_categories": ["tekun_urban"]}),
+    example("M-22", "medical", {"personal_amount": "180.00"}, payment_date="2017-12-20", birth_date="1952-05-05",
+            route="township_hr_office", settings={"medical.waiver_channels": ["village"]}),
+    example("late with the figure", "medical", {"decision": "accept", "timing": "late", "personal_amount": "630.00",
+            "benefit_start": "2018-02-01"}, payment_date="2018-01-01", settings={"medical.fiscal": 450}),
+    example("registered poor, out", "medical", {"personal_amount": "180.00"}, payment_date="2017-11-30",
+            categories=["registered_poor_out"], settings={"medical.registered_poor_scope": "not_out_only"}),
+    example("P-18", "pension", {"decision": "accept", "personal_amount": "100.00"}, tier=100,
+            payment_date="2017-11-30", categories=["youfu"], settings={"pension.tier100_categories": ["youfu"]}),
+]  # fmt: skip
+
+TENGZHOU = [
+    example("M-14", "medical", {"personal_amount": "0.00"}, categories=["disabled"], disability_grade=3,
+            settings={"medical.severe_grades": [1, 2, 3, 4]}),
+    example("M-18", "medical", {"personal_amount": "350.00"}, birth_date="1992-05-05",
+            categories=["rural_two_daughters"], settings={"medical.family_child_max_age": 18}),
+    example("M-19", "medical", {"personal_amount": "350.00"}, categories=["only_child_loss_urban"],
+            settings={"medical.family_rural_scope": "all_kinds"}),
+    example("M-22", "medical", {"payers": {"county_finance": "175.00", "township_finance": "175.00"}},
+            birth_date="1950-05-05", categories=["rural_one_daughter"],
+            settings={"medical.payer_tie_order": ["medical_families"]}),
+    example("M-24", "medical", {"payers": {"county_finance": "350.00"}}, birth_date="1950-05-05",
+            categories=["dibao"], settings={"medical.payer_tie_order": ["medical_age_70"]}),
+]  # fmt: skip
+
+ZHANHE = [
+    example("amounts entered", "medical", {"decision": "accept", "personal_amount": "220.00",
+            "fiscal_subsidy_amount": "490.00", "total_amount": "710.00"}, payment_date="2018-11-01",
+            settings={"medical.personal": 220, "medical.fiscal": 490}),
+    example("M-04", "medical", {"decision": "refer"}, payment_date="2018-11-01", birth_date="1995-05-05",
+            household_registration="outside", in_school=True, school="postgraduate",
+            settings={"scope.postgraduates": "refer"}),
+    example("P-09", "pension", {"decision": "amount_not_configured"}, payment_date="2018-11-01",
+            household_registration="outside", residence_permit=True, settings={"scope.pension_permit_holders": True}),
+    example("P-12", "pension", {"decision": "amount_not_configured"}, payment_date="2018-12-01",
+            settings={"pension.late_rule": "accept"}),
+]  # fmt: skip
+
+ELSEWHERE = [
+    (plan, asked)
+    for plan, readings in (
+        ("yicheng-2022", YICHENG),
+        ("dianzi-2018", DIANZI),
+        ("tengzhou-2023", TENGZHOU),
+        ("zhanhe-2018", ZHANHE),
+    )
+    for asked in readings
+]
+
+
+@pytest.mark.covers("E003", "E017", "E018", "E021", "E032", "E038", "E039", "E044", "E045", "E048", "E052")
+@pytest.mark.parametrize("plan, asked", ELSEWHERE, ids=[f"{plan} {asked['id']}" for plan, asked in ELSEWHERE])
+def test_settings_turn_the_answers_of_the_other_plans(
+    plan: str, asked: dict[str, Any], tmp_path: Path
+) -> None:
+    holds(plan, [asked], tmp_path)
+    without = {key: value for key, value in asked.items() if key != "settings"}
+    assert check(plan, [without], tmp_path)["failed"]
+
+
+DIANZI_EDGES = [
+    example("one missing", "medical", {"decision": "accept", "warnings": ["household_incomplete"]},
+            payment_date="2017-11-30", household={"members": 4, "enrolled": 2, "employee_medical": 1}),
+    example("village after 10 December", "medical", {"decision": "refer", "reason": "route_closed"},
+            payment_date="2017-12-11"),
+    example("office after 10 December", "medical", {"decision": "accept", "timing": "on_time"},
+            payment_date="2017-12-11", route="township_hr_office"),
+    example("late without the figure", "medical", {"decision": "amount_not_configured", "timing": "late"},
+            payment_date="2018-01-01", route="township_hr_office"),
+    example("a lower waiver beats the allowance", "medical", {"decision": "accept", "personal_amount": "0.00"},
+            payment_date="2017-11-30", birth_date="1943-05-05", categories=["dibao", "old_age_allowance"]),
+    example("student from elsewhere", "medical", {"decision": "accept", "personal_amount": "180.00"},
+            payment_date="2017-11-30", birth_date="1999-05-05", household_registration="outside", in_school=True,
+            school="vocational"),
+]  # fmt: skip
+
+
+@pytest.mark.covers("E016", "E025", "E039", "E045", "E051", "E052", "E083")
+def test_bounds_of_dianzi_2018(tmp_path: Path) -> None:
+    holds("dianzi-2018", DIANZI_EDGES, tmp_path)
+
+
+def test_a_whole_household_is_not_warned_about() -> None:
+    book = plan_from_file(fixture_path("dianzi-2018"))
+    person = {"birth_date": "1985-05-05", "household_registration": "local", "payment_date": "2017-11-30"}
+    households = [(4, 3, 1), (4, 4, None), (4, 3, None), (None, None, None)]
+    rows = [
+        person
+        | {
+            "subject": place,
+            "household_members": members,
+            "household_enrolled": enrolled,
+            "household_employee_medical": employed,
+        }
+        for place, (members, enrolled, employed) in enumerate(households, start=1)
+    ]
+    warned = [answer["warnings"] for answer in price(book, "medical", rows)]
+    assert warned == [[], [], ["household_incomplete"], []]
+    assert not any(
+        answer["warnings"] for answer in price(book, "medical", rows, {"medical.household_mode": "ignore"})
+    )
 
 
 SILENCE = [

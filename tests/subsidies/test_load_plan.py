@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 
 from enrollment.models import CollectionPlan, PlanStatus, Stage, Target, Tier, Window
@@ -17,7 +18,7 @@ from subsidies.queries import PLANS, fixture_path, plan_from_file, rule_book
 from subsidies.rules.source import PlanError
 from subsidies.services.plans import load_plan, publish_plan
 from tests.subsidies.asking import check, example
-from townships.services.divisions import load_county
+from townships.models import County, Township
 
 pytestmark = pytest.mark.django_db
 CODE = "shanting-2023"
@@ -30,9 +31,23 @@ def load(path_or_code: str) -> dict[str, object]:
     return answer
 
 
+def townships_of(code: str) -> None:
+    """The county and its townships, without the villages."""
+    data = json.loads(
+        (Path(settings.BASE_DIR) / "fixtures" / "divisions" / f"{code}.json").read_text("utf-8")
+    )
+    county = County.objects.create(
+        code=f"{code}000000", name=data["name"], short_name=code, kind=County.DISTRICT
+    )
+    Township.objects.bulk_create(
+        Township(county=county, code=f"{town['code']}000", name=town["name"], short_name=town["name"])
+        for town in data["townships"]
+    )
+
+
 @pytest.fixture
 def shanting() -> CollectionPlan:
-    load_county(by=None, code="370406")
+    townships_of("370406")
     load(CODE)
     return CollectionPlan.objects.get(code=CODE)
 
@@ -77,6 +92,27 @@ def test_task_table_keeps_rows_and_printed_total(shanting: CollectionPlan) -> No
     assert sum(row.headcount for row in rows) == medical.get(township=None).headcount == 343_740
     assert rows.get(township__name="徐庄镇").headcount == 39_127
     assert sum(row.villages or 0 for row in rows) == 281
+
+
+@pytest.mark.covers("E001", "E002", "E003", "E005", "E011", "E012")
+@pytest.mark.parametrize("code", sorted(path.stem for path in PLANS.glob("*.yaml")))
+def test_every_plan_loads_beside_the_others(code: str) -> None:
+    book = plan_from_file(fixture_path(code))
+    townships_of(book.county)
+    answer = load(code)
+    plan = CollectionPlan.objects.get(code=code)
+    assert answer["rules"] == Rule.objects.filter(plan=plan).count() == len(book.rules)
+    assert (plan.township is not None) == (book.level == "township")
+    if book.targets:
+        for insurance in book.insurances:
+            heads = Target.objects.filter(plan=plan, insurance=insurance).exclude(township=None)
+            assert sum(row.headcount for row in heads) == book.targets.total(insurance)
+
+
+def test_a_printed_total_that_is_not_the_sum_is_kept_beside_it() -> None:
+    targets = plan_from_file(fixture_path("tengzhou-2023")).targets
+    assert targets is not None
+    assert (targets.total("medical"), targets.difference("medical")) == (1_320_801, -1)
 
 
 def test_every_rule_of_every_plan_cites_words_and_lines() -> None:
