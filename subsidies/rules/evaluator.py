@@ -18,6 +18,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain
 from typing import Final
 
@@ -89,6 +90,16 @@ def evaluation_sql(
     `facts` is the name of a table, view or common table expression; it is read once. `overrides` are settings
     {name: value} that stand before the plan's own. Raises PlanError.
     """
+    return _compile(plan, insurance, overrides, facts) if overrides else _standing(plan, insurance, facts)
+
+
+@lru_cache(maxsize=64)
+def _standing(plan: Plan, insurance: str, facts: str) -> str:
+    """The statement under the plan's own settings, which is asked for again and again."""
+    return _compile(plan, insurance, None, facts)
+
+
+def _compile(plan: Plan, insurance: str, overrides: Mapping[str, object] | None, facts: str) -> str:
     settings = resolve(plan, insurance, overrides)
     parts = _medical(plan, settings) if insurance == "medical" else _pension(plan, settings)
     against = list(reasons_against(plan, insurance, settings))
