@@ -159,6 +159,8 @@ def board(
         )
         for key, code, name in ground.children
     }
+    # A township without target and without people (a zone nobody lives in) is no row.
+    rows = {key: row for key, row in rows.items() if ground.by_unit or row.inhabited}
     for day in days:
         if day.day == today and day.place is not None and day.insurance in standings:
             standings[day.insurance].paid_today += day.paid

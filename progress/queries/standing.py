@@ -110,3 +110,8 @@ class Row:
     moved: int | None = None  # places gained since yesterday
     versus_last_year: float | None = None
     is_last: bool = False
+
+    @property
+    def inhabited(self) -> bool:
+        """Whether anybody is counted here or expected here."""
+        return any(s.target or s.counts.in_scope or s.counts.paid_amount for s in self.standings.values())
