@@ -10,13 +10,12 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from contributions.models import Means, Route
-from contributions.services.payments import LineOrder, PaymentOrder, record_payment
-from contributions.village import Member, household_members, plan_of, unit_round
+from contributions.models import Means
+from contributions.services.counter import take_from_household
+from contributions.village import household_members, plan_of, unit_round
 from enrollment.models import CollectionPlan, Household
 from enrollment.models.plans import CollectionMode
 from foundation.http import Problem
@@ -66,13 +65,13 @@ def household_page(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     """One household: tick who pays, say how, one total, one slip."""
     user = _person(request)
     unit = _unit(user, code)
-    household = Household.objects.visible_to(user).filter(pk=pk, unit=unit).first()
+    household = Household.objects.visible_to(user).select_related("unit__township").filter(pk=pk, unit=unit).first()
     plan = plan_of(unit)
     if household is None or plan is None:
         raise Http404
-    members = household_members(user, household.pk, plan)
     if request.method == "POST":
-        return _take(request, user, household, members)
+        return _take(request, user, household)
+    members = household_members(user, household.pk, plan)
     context = {
         "unit": unit,
         "household": household,
@@ -86,38 +85,30 @@ def household_page(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     return render(request, "contributions/household.html", context)
 
 
-def _take(request: HttpRequest, user: User, household: Household, members: list[Member]) -> HttpResponse:
-    """Record what was ticked. Amounts come from the charges; the page names charge and version alone."""
+def _take(request: HttpRequest, user: User, household: Household) -> HttpResponse:
+    """Record what was ticked. The page names charge and version alone, never an amount."""
     if not may(user.role, "collect"):
         raise PermissionDenied
-    owed = {str(o.charge): o for member in members for o, _name, _why in member.items}
-    lines = []
-    for ticked in request.POST.getlist("line"):
-        charge, _colon, version = ticked.partition(":")
-        if charge in owed and version.isdigit():
-            row = owed[charge]
-            lines.append(LineOrder(row.registration, row.charge, int(version), row.open))
+    ticked = [
+        (int(charge), int(version))
+        for charge, _colon, version in (line.partition(":") for line in request.POST.getlist("line"))
+        if charge.isdecimal() and version.isdecimal()
+    ]
     try:
-        order = PaymentOrder(
-            client_uuid=uuid.UUID(request.POST.get("client_uuid", "")),
-            handed_over_at=timezone.now(),
-            route=Route.VILLAGE if user.role == "village_agent" else Route.TOWNSHIP_OFFICE,
-            means=request.POST.get("means", ""),
-            lines=tuple(lines),
-            received=sum((line.amount for line in lines), Decimal("0.00")),
-            household=household.pk,
-            payer_name=request.POST.get("payer", "").strip()[:60] or household.head_name,
-            paid_for_others="for_others" in request.POST,
-        )
-        answer = record_payment(by=user, order=order)
+        key = uuid.UUID(request.POST.get("client_uuid", ""))
     except ValueError:
         raise Http404 from None
+    try:
+        payment = take_from_household(
+            by=user, household=household, client_uuid=key, ticked=ticked, means=request.POST.get("means", ""),
+            payer_name=request.POST.get("payer", "").strip()[:60], paid_for_others="for_others" in request.POST,
+        )  # fmt: skip
     except Problem as problem:
         messages.error(request, problem.message)
     else:
         messages.success(
             request,
             _("已记下 %(amount)s 元，登记号 %(slip)s，等税务回传。")
-            % {"amount": f"{answer.payment.received:,.2f}", "slip": answer.payment.slip_number},
+            % {"amount": f"{payment.received:,.2f}", "slip": payment.slip_number},
         )
     return redirect("village:household", household.unit.code, household.pk)

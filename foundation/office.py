@@ -5,6 +5,7 @@ The office's site (``portal.admin_site``) answers who may do what; nothing here 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -159,13 +160,17 @@ class ScopedModelAdmin(ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only the filters on the page: a look-up across relations could tell about rows out of scope."""
-        named = set()
+        if self.date_hierarchy and lookup.startswith(f"{self.date_hierarchy}__"):
+            return True
         for item in self.get_list_filter(request) if request is not None else self.list_filter:
             field = item[0] if isinstance(item, list | tuple) else item
-            named.add(field if isinstance(field, str) else field.parameter_name)
-        if self.date_hierarchy:
-            named.add(self.date_hierarchy)
-        return any(lookup == name or lookup.startswith(f"{name}__") for name in named)
+            if not isinstance(field, str):
+                if lookup == field.parameter_name:
+                    return True
+            # A field's own filter asks exact, in, isnull, isempty, pk; the theme's ranges end in _from and _to.
+            elif re.fullmatch(rf"{field}(__(id__)?(exact|in|isnull|isempty|gte|lte|lt)|_from|_to)?", lookup):
+                return True
+        return False
 
     def _choices(self, db_field: Any, request: HttpRequest) -> QuerySet[Any]:
         related = db_field.remote_field.model

@@ -308,6 +308,7 @@ class UserAdmin(ScopedModelAdmin):
                 data["password"] = password
             change_account(by=by, user=obj, **data)
         else:
+            data.pop("is_active")  # a new account is for use
             obj.pk = create_account(by=by, county=by.county, password=password, **data).pk
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

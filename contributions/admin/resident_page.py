@@ -22,6 +22,7 @@ from foundation.clock.services import business_date, offset
 from foundation.encryption import get_keyring
 from foundation.masking import Audience, mask_phone, number_tail
 from foundation.money import format_yuan
+from subsidies.rules.source import PlanError
 from townships.models import User
 
 ZERO = Decimal("0.00")
@@ -189,7 +190,10 @@ def _insurances(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> 
     plan = _plan_of(resident, own)
     if plan is None:
         return []
-    explained = {e.insurance: e for e in explain(plan=plan, resident=resident)}
+    try:
+        explained = {e.insurance: e for e in explain(plan=plan, resident=resident)}
+    except PlanError:  # a draft that cannot be read yet: what is due and paid is still shown
+        explained = {}
     shares: dict[int, list[ChargeShare]] = {}
     for share in ChargeShare.objects.filter(charge__in=[c for c, _s in own.values()]).order_by("pk"):
         shares.setdefault(share.charge_id, []).append(share)

@@ -1,0 +1,107 @@
+"""Two townships with one of everything, so that whatever an office page shows can be told by whose it is."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db.models import Model
+from django.test import Client
+
+from contributions.models import Assessment, Charge, Payment, PaymentCase, TaxEntry
+from contributions.services.payments import record_payment
+from enrollment.models import Category, FamilyRecord, Household, Membership, Registration, Resident
+from foundation.scope.context import scope
+from notices.models import Posting
+from rosters.models import Roster
+from tests.contributions.conftest import TODAY, Season, build_season
+from townships.models import CollectingUnit
+
+# Characters that stand in nothing else on any page: whoever shows them shows the other township.
+OWN, FOREIGN = "洪甲壬", "鄂乙癸"
+
+
+@dataclass
+class Office:
+    """The season, and by model one row of 甲镇 (own) and one of 乙镇 (foreign)."""
+
+    season: Season
+    own: dict[type[Model], Any] = field(default_factory=dict)
+    foreign: dict[type[Model], Any] = field(default_factory=dict)
+
+    def client(self, role: str) -> Client:
+        """A browser where the holder of a post is signed in."""
+        client = Client()
+        client.force_login(
+            self.season.cast.user(role), backend="django.contrib.auth.backends.ModelBackend"
+        )
+        return client
+
+
+def _one_of_everything(season: Season, unit: CollectingUnit, name: str, category: Category) -> dict[type[Model], Any]:
+    cast, plan = season.cast, season.plan
+    place: dict[str, Any] = {"township_id": unit.township_id, "unit": unit}
+    charge = season.charge(unit, name=name, address=f"{name}家", phone_tail="4321")
+    resident = charge.resident
+    answer = record_payment(by=cast.user("tax_bureau"), order=season.order(charge, payer_name=name))
+    line = answer.lines[0]
+    roster = Roster.objects.create(
+        **place, plan=plan, kind="payment", version=1, number=f"P-{name}", as_of=TODAY, digest="0" * 64, line_count=1,
+        household_count=1,
+    )  # fmt: skip
+    rows: list[Model] = [
+        resident,
+        Household.objects.get(pk=resident.household_id),
+        charge,
+        Registration.objects.get(pk=charge.registration_id),
+        answer.payment,
+        roster,
+        Membership.objects.create(
+            **place, resident=resident, category=category, valid_from=date(2020, 1, 1), grade=1
+        ),
+        FamilyRecord.objects.create(**place, resident=resident, kind="only_child"),
+        Assessment.objects.create(
+            **place, resident=resident, plan=plan, insurance="medical", coverage_year=2023, decision="accept",
+            priced_on=TODAY,
+        ),
+        PaymentCase.objects.create(**place, kind="excess", payment=answer.payment, amount=Decimal("1.00"), outcome=name),
+        TaxEntry.objects.create(
+            **place, batch=1, plan=plan, registration_id=charge.registration_id, payment_line=line,
+            insurance="medical", coverage_year=2023, amount=line.amount, invoiced_on=TODAY, voucher=f"V{uuid.uuid4().hex[:9]}",
+            channel=name,
+        ),
+        Posting.objects.create(
+            **place, roster=roster, opens_on=TODAY, closes_on=TODAY, place=name, created_by=cast.user("township_clerk")
+        ),
+    ]  # fmt: skip
+    return {type(row): row for row in rows}
+
+
+GUARDED = (
+    Resident, Household, Charge, Registration, Payment, Roster, Membership, FamilyRecord, Assessment, PaymentCase,
+    TaxEntry, Posting,
+)  # fmt: skip
+
+
+def build_office() -> Office:
+    """One of everything on both sides."""
+    season = build_season()
+    category = Category.objects.filter(code="disabled").first() or Category.objects.create(
+        code="disabled", name="残疾"
+    )
+    office = Office(season)
+    with scope(season.cast.user("tax_bureau")):
+        office.own = _one_of_everything(season, season.cast.dong, OWN, category)
+        office.foreign = _one_of_everything(season, season.cast.nan, FOREIGN, category)
+    return office
+
+
+@pytest.fixture
+def office(db: None) -> Iterator[Office]:
+    """The office's data, rolled back after the test."""
+    yield build_office()
