@@ -1,4 +1,8 @@
-"""Checking and applying as background jobs: one chunk, one transaction, progress seen from outside it."""
+"""Checking and applying as background jobs: one transaction each, progress seen from outside it.
+
+A check looks at the columns first and commits what it found, so that a file whose columns are not understood can be
+explained on the page instead of being sent again.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from foundation.imports.kinds import ImportRefused, import_kind
 from foundation.imports.models import ImportBatch
 from foundation.imports.services.apply import apply
-from foundation.imports.services.check import check
+from foundation.imports.services.check import check, look
 from foundation.jobs.kinds import Chunk, JobFailed, JobKind
 from foundation.jobs.models import Job
 from foundation.jobs.services import queue
@@ -24,7 +28,7 @@ from foundation.scope.places import Places
 log = logging.getLogger(__name__)
 
 KIND: Final = "import"
-CHECK, APPLY = "check", "apply"
+LOOK, CHECK, APPLY = "look", "check", "apply"
 # A job counts in thousandths, since the number of rows is known only when they have been read.
 _WHOLE: Final = 1000
 _SHARES: Final = {
@@ -74,12 +78,20 @@ class _Watched:
 
 
 def _plan(job: Job) -> Sequence[Chunk]:
-    return [Chunk({"step": job.params["step"]}, weight=_WHOLE)]
+    if job.params["step"] == CHECK:
+        return [Chunk({"step": LOOK}, weight=1), Chunk({"step": CHECK}, weight=_WHOLE - 1)]
+    return [Chunk({"step": APPLY}, weight=_WHOLE)]
 
 
 def _work(job: Job, spec: dict[str, Any]) -> dict[str, Any]:
     batch = ImportBatch.objects.get(pk=job.params["batch"])
     places = Places(frozenset(job.places["townships"]), frozenset(job.places["units"]))
+    if spec["step"] == LOOK:
+        try:
+            look(batch=batch)
+        except ImportRefused as error:
+            raise JobFailed(str(error)) from None
+        return {}
     act = check if spec["step"] == CHECK else apply
     with _Watched(job, spec["step"]) as watched:
         try:
@@ -97,7 +109,7 @@ def _work(job: Job, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finish(job: Job, results: list[dict[str, Any]]) -> dict[str, Any]:
-    return results[0]
+    return results[-1]
 
 
 JOB_KIND: Final = JobKind(KIND, str(gettext_lazy("导入名单")), _plan, _work, _finish)

@@ -159,7 +159,7 @@ def _reasons(batch: ImportBatch) -> list[dict[str, Any]]:
     most = max(batch.reasons.values(), default=1)
     return [
         {"code": code, "word": reason(code), "count": count, "width": round(100 * count / most, 1)}
-        for code, count in sorted(batch.reasons.items(), key=lambda item: -item[1])
+        for code, count in sorted(batch.reasons.items(), key=lambda item: (-item[1], item[0]))
     ]
 
 

@@ -59,7 +59,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "address": ("住址", "户籍地址", "家庭住址", "居住地址", "户籍所在地", "地址"),
     "household_registration": ("户籍类型", "户籍情况", "户口所在", "户籍性质"),
     "residence_permit": ("居住证", "持居住证"),
-    "nickname": ("小名", "外号", "别名"),
+    "nickname": ("绰号", "小名", "外号", "别名"),
     "category": (
         "人员类别",
         "代缴类别",
@@ -93,6 +93,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "repaired_years": ("补缴年数", "已补年数"),
     "school": ("学校", "学校名称", "就读学校"),
     "school_kind": ("学段", "学校类别"),
+    "state": ("参保状态", "状态"),
     "employer": ("工作单位", "用人单位"),
     "headcount": ("任务数", "人数"),
     "position": ("职务",),

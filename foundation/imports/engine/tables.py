@@ -56,7 +56,7 @@ def open_batch(batch: ImportBatch, kind: ImportKind, paths: Sequence[Path]) -> l
     opened = []
     for file, path in zip(batch.files.order_by("position"), paths, strict=True):
         try:
-            table = _open(batch, kind, path)
+            table = _open(batch, kind, path, required=kind.required)
             for group in kind.any_of:
                 if not any(field in table.mapping for field in group):
                     raise SheetError(
@@ -73,15 +73,24 @@ def open_batch(batch: ImportBatch, kind: ImportKind, paths: Sequence[Path]) -> l
     return opened
 
 
-def _open(batch: ImportBatch, kind: ImportKind, path: Path) -> Table:
+def look_at(batch: ImportBatch, kind: ImportKind, paths: Sequence[Path]) -> list[OpenFile]:
+    """``open_batch`` for looking alone: a missing column is no reason to show nothing."""
+    opened = []
+    for file, path in zip(batch.files.order_by("position"), paths, strict=True):
+        try:
+            table = _open(batch, kind, path, required=())
+        except SheetError as error:
+            raise ImportRefused(f"{file.name}：{error.message}") from None
+        opened.append(OpenFile(file.position, file.name, table, _estimate(path, table)))
+    return opened
+
+
+def _open(batch: ImportBatch, kind: ImportKind, path: Path, *, required: Sequence[str]) -> Table:
     fields: Mapping[str, Sequence[str]] = {
         name: SYNONYMS.get(name, (name,)) for name in (*kind.required, *kind.optional)
     }
-    confirmed: dict[str, str] = batch.mapping
-    if confirmed:
-        return open_table(path, required=kind.required, fields=fields, mapping=confirmed)
-    remembered = _remembered(batch, path, fields)
-    return open_table(path, required=kind.required, fields=fields, mapping=remembered)
+    mapping: dict[str, str] = batch.mapping or _remembered(batch, path, fields)
+    return open_table(path, required=required, fields=fields, mapping=mapping)
 
 
 def _remembered(batch: ImportBatch, path: Path, fields: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -112,16 +121,14 @@ def describe(file: OpenFile) -> dict[str, Any]:
         cells
         for _number, cells in islice(file.table.raw_rows(), file.table.header_row, file.table.header_row + 40)
         if any(cells)
-    ][:_SAMPLES]
+    ]
     columns = []
     for index, header in enumerate(file.table.headers):
         if not header:
             continue
         field = fields.get(index, _UNREAD)
-        samples = [cells[index] for cells in rows if index < len(cells) and cells[index]]
-        columns.append(
-            {"header": header, "field": field, "samples": [_masked(field, text) for text in samples]}
-        )
+        texts = [_masked(field, cells[index]) for cells in rows if index < len(cells) and cells[index]]
+        columns.append({"header": header, "field": field, "samples": list(dict.fromkeys(texts))[:_SAMPLES]})
     return {
         "header_row": file.table.header_row,
         "headers": list(file.table.headers),

@@ -22,7 +22,7 @@ from foundation.bulk import bulk_settings
 from foundation.imports.engine import vault
 from foundation.imports.engine.context import Context, Progress
 from foundation.imports.engine.copying import copy_lines, line_of
-from foundation.imports.engine.tables import OpenFile, describe, open_batch
+from foundation.imports.engine.tables import OpenFile, describe, look_at, open_batch
 from foundation.imports.kinds import Counts, ImportKind, ImportRefused, Refused, import_kind
 from foundation.imports.models import BatchState, ImportBatch, ReturnedRow
 from foundation.imports.services.receive import clear_staging
@@ -61,6 +61,17 @@ def check(
     held.save()
     _copy(batch, held)
     return batch
+
+
+@transaction.atomic
+def look(*, batch: ImportBatch) -> None:
+    """Find the columns of a batch's files for the page, before anything is asked of them.
+
+    Raises ImportRefused for a file that is no table.
+    """
+    with vault.opened(list(batch.files.order_by("position").values_list("stored_as", flat=True))) as own:
+        for file in look_at(batch, import_kind(batch.kind), own):
+            batch.files.filter(position=file.position).update(table=describe(file))
 
 
 def _check(ctx: Context, paths: Sequence[Path] | None) -> None:

@@ -85,7 +85,7 @@ def _write(
 def samples(batch: ImportBatch, *, each: int = 1, limit: int = 60) -> list[Returned]:
     """Some open rows of every reason, masked, for the page."""
     found: list[Returned] = []
-    for code in batch.reasons:
+    for code, _count in sorted(batch.reasons.items(), key=lambda item: (-item[1], item[0])):
         rows = batch.returned_rows.filter(code=code, closed_at=None).order_by("file", "source_row")[:each]
         found.extend(_masked(row) for row in rows)
     return found[:limit]

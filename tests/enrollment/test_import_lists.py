@@ -1,0 +1,167 @@
+"""Department lists in: memberships opened, corrected and closed; deaths, employees, students; unknown people back."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from enrollment.models import Membership, Resident
+from foundation.clock.services import set_business_date
+from foundation.imports.kinds import ImportRefused
+from foundation.imports.services.apply import apply, undo
+from foundation.scope.context import places_scope
+from tests.factories import make_resident
+from tests.imports.office import Desk, number_of
+
+TODAY = date(2022, 11, 30)
+
+
+@pytest.fixture(autouse=True)
+def people(desk: Desk) -> dict[str, Resident]:
+    """Three residents: two of 甲镇, one of 乙镇."""
+    set_business_date(county_code=desk.cast.county.code, day=TODAY)
+    cast = desk.cast
+    return {
+        "dong": make_resident(cast, cast.dong, name="张东", number=number_of(sequence=11)),
+        "xi": make_resident(cast, cast.xi, name="李西", number=number_of(sequence=12)),
+        "nan": make_resident(cast, cast.nan, name="赵南", number=number_of(sequence=13)),
+    }
+
+
+def _row(name: str, sequence: int, **values: str) -> dict[str, str]:
+    return {"姓名": name, "身份证号": number_of(sequence=sequence), "认定时间": "2022.9.1", "止期": ""} | values
+
+
+def _members(desk: Desk, **filters: Any) -> list[tuple[str, date | None]]:
+    with places_scope(desk.cast.places):
+        rows = Membership.objects.filter(**filters).order_by("resident__name")
+        return list(rows.values_list("resident__name", "valid_to"))
+
+
+def test_an_incremental_list_adds_and_corrects(desk: Desk) -> None:
+    """The second list changes the grade and the end; the same list again changes nothing."""
+    first = [_row("张东", 11, 残疾等级="三级"), _row("李西", 12, 残疾等级="1")]
+    assert desk.take("category", first, category_code="disabled").new_count == 2
+    second = [_row("张东", 11, 残疾等级="二级", 止期="2032-09-01")]
+    batch = desk.take("category", second, category_code="disabled")
+    assert (batch.new_count, batch.changed_count) == (0, 1)
+    assert desk.take("category", second, category_code="disabled").unchanged_count == 1
+    assert _members(desk) == [("张东", date(2032, 9, 1)), ("李西", None)]
+    with places_scope(desk.cast.places):
+        assert Membership.objects.get(resident__name="张东").grade == 2
+
+
+def test_rows_that_cannot_be_certified_go_back(desk: Desk, people: dict[str, Resident]) -> None:
+    """Unknown people, other names, the dead, other groups, missing grades, repeated rows: each with its reason."""
+    with places_scope(desk.cast.places):
+        Resident.objects.filter(pk=people["nan"].pk).update(death_date=date(2022, 8, 3))
+    rows = [
+        _row("张东", 11, 身份类别="残疾人", 残疾等级="一级"),
+        _row("查无此人", 99, 身份类别="残疾人", 残疾等级="一级"),
+        _row("王五六", 12, 身份类别="残疾人", 残疾等级="一级"),
+        _row("赵南", 13, 身份类别="残疾人", 残疾等级="一级"),
+        _row("张东", 11, 身份类别="残疾人", 残疾等级="二级"),
+        _row("李西", 12, 身份类别="城乡低保对象", 残疾等级="二级"),
+        _row("李西", 12, 身份类别="残疾人", 残疾等级=""),
+        _row("李西", 12, 身份类别="残疾人", 残疾等级="六级"),
+        _row("李西", 12, 身份类别="残疾人", 残疾等级="二级", 认定时间="明天"),
+    ]
+    batch = desk.take("category", rows, category_code="disabled")
+    assert [code for _row, code, _message in desk.messages(batch)] == [
+        "unknown_person", "name_differs", "deceased", "duplicate", "other_category", "no_grade", "bad_grade",
+        "bad_date",
+    ]  # fmt: skip
+    assert _members(desk) == [("张东", None)]
+
+
+def test_a_full_list_closes_whom_it_no_longer_names(desk: Desk) -> None:
+    """Shown before it applies, ended the day before the business date, given back by undo."""
+    desk.take("category", [_row("张东", 11), _row("李西", 12)], category_code="dibao")
+    batch = desk.checked("category", [_row("张东", 11)], category_code="dibao", full_list=True)
+    assert batch.summary["closing"] == ["李*"]
+    with places_scope(desk.cast.places):
+        apply(by=None, batch=batch, places=desk.cast.places)
+    assert _members(desk) == [("张东", None), ("李西", date(2022, 11, 29))]
+    with places_scope(desk.cast.places):
+        undo(by=None, batch=batch, places=desk.cast.places)
+    assert _members(desk) == [("张东", None), ("李西", None)]
+
+
+def test_a_full_list_with_a_bad_row_fails_whole(desk: Desk) -> None:
+    """One returned row, and nobody is added or closed."""
+    desk.take("category", [_row("李西", 12)], category_code="dibao")
+    with pytest.raises(ImportRefused, match="全量"):
+        desk.take("category", [_row("张东", 11), _row("无人", 98)], category_code="dibao", full_list=True)
+    assert _members(desk) == [("李西", None)]
+
+
+def test_a_clerk_closes_and_finds_only_her_own_people(desk: Desk) -> None:
+    """A full list of 甲镇 leaves 乙镇 alone; a resident of 乙镇 is unknown to her like anybody."""
+    desk.take("category", [_row("李西", 12), _row("赵南", 13)], category_code="dibao")
+    clerk = desk.cast.user("township_clerk")
+    desk.take("category", [_row("张东", 11)], category_code="dibao", full_list=True, by=clerk)
+    assert _members(desk, valid_to=None) == [("张东", None), ("赵南", None)]
+    batch = desk.take("category", [_row("赵南", 13), _row("无人", 98)], category_code="dibao", by=clerk)
+    assert len({message for _row, _code, message in desk.messages(batch)}) == 1
+
+
+def test_a_category_nobody_knows_is_refused(desk: Desk) -> None:
+    """The codes there are stand in the sentence."""
+    with pytest.raises(ImportRefused, match="dibao"):
+        desk.take("category", [_row("张东", 11)], category_code="nonsense")
+
+
+def test_the_card_number_of_a_disabled_person_holds_number_and_grade(desk: Desk) -> None:
+    """The twenty digits of the card: ID number, kind and grade."""
+    rows = [{"姓名": "张东", "身份证号": number_of(sequence=11) + "42"}]
+    desk.take("category", rows, category_code="disabled")
+    with places_scope(desk.cast.places):
+        assert Membership.objects.get().grade == 2
+
+
+def test_deaths_set_the_date_and_can_be_undone(desk: Desk, people: dict[str, Resident]) -> None:
+    """A date corrected is a change; a death before birth goes back; somebody not in the register is passed over."""
+    rows = [
+        {"姓名": "张东", "身份证号": number_of(sequence=11), "死亡时间": "2022年11月3日", "镇街": "甲镇"},
+        {"姓名": "李西", "身份证号": number_of(sequence=12), "死亡时间": "1950-01-01", "镇街": "甲镇"},
+        {"姓名": "无人", "身份证号": number_of(sequence=97), "死亡时间": "2022-10-01", "镇街": ""},
+    ]
+    batch = desk.take("deaths", rows)
+    assert (batch.new_count, batch.unchanged_count, batch.reasons) == (1, 1, {"bad_date": 1})
+    assert batch.summary["warnings"] == {"not_in_register": 1}
+    dong = people["dong"]
+    with places_scope(desk.cast.places):
+        dong.refresh_from_db()
+        assert dong.death_date == date(2022, 11, 3)
+        assert desk.take("deaths", [rows[0] | {"死亡时间": "20221104"}]).changed_count == 1
+        undo(by=None, batch=_latest(desk), places=desk.cast.places)
+        undo(by=None, batch=batch, places=desk.cast.places)
+        dong.refresh_from_db()
+        assert dong.death_date is None
+
+
+def _latest(desk: Desk) -> Any:
+    from foundation.imports.models import ImportBatch
+
+    return ImportBatch.objects.filter(state="applied").latest("pk")
+
+
+def test_employees_and_students_are_marked(desk: Desk, people: dict[str, Resident]) -> None:
+    """Each insurance by itself, both when the list does not say; a stage of schooling by the words lists use."""
+    employees = [
+        {"姓名": "张东", "身份证号": number_of(sequence=11), "参保险种": "职工基本养老保险", "参保状态": "正常参保"},
+        {"姓名": "李西", "身份证号": number_of(sequence=12), "参保险种": "", "参保状态": "正常参保"},
+        {"姓名": "赵南", "身份证号": number_of(sequence=13), "参保险种": "职工医保", "参保状态": "暂停参保"},
+    ]
+    batch = desk.take("employee_insured", employees)
+    assert (batch.new_count, batch.reasons) == (2, {"not_insured_now": 1})
+    students = [
+        {"姓名": "赵南", "身份证号": number_of(sequence=13), "学段": "普通高等学校（研究生）"},
+        {"姓名": "张东", "身份证号": number_of(sequence=11), "学段": "火星学校"},
+    ]
+    assert desk.take("students", students).reasons == {"unknown_school": 1}
+    with places_scope(desk.cast.places):
+        flags = {r.name: (r.employee_pension, r.employee_medical, r.school) for r in Resident.objects.all()}
+    assert flags == {"张东": (True, False, ""), "李西": (True, True, ""), "赵南": (False, False, "postgraduate")}
