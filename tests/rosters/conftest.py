@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +13,7 @@ import pytest
 from contributions.models import Charge, Payment, TaxEntry
 from contributions.services.payments import record_payment
 from enrollment.models import Household, Registration, Resident, Stage
+from foundation.encryption import get_keyring
 from foundation.scope.context import places_scope
 from rosters.models import Roster, RosterKind, RosterLine
 from rosters.services.sealing import Sealed, seal_units
@@ -43,9 +43,16 @@ class Village:
         return make_household(self.cast, unit, number=number, group=group, head=head)
 
     def person(
-        self, household: Household, name: str, *, relation: str = "", is_head: bool = False, **values: Any
+        self,
+        household: Household | None,
+        name: str,
+        *,
+        relation: str = "",
+        is_head: bool = False,
+        **values: Any,
     ) -> Resident:
         """A member of a household."""
+        assert household is not None
         return make_resident(
             self.cast, household.unit, household=household, name=name, relation=relation, is_head=is_head, **values
         )  # fmt: skip
@@ -144,6 +151,6 @@ def village(db: None) -> Iterator[Village]:
         yield made
 
 
-def new_uuid() -> uuid.UUID:
-    """A job's number."""
-    return uuid.uuid4()
+def number_of(line: RosterLine) -> str:
+    """The ID number of a line, opened."""
+    return get_keyring().decrypt(line.number_encrypted or b"")

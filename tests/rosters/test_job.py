@@ -216,7 +216,7 @@ def test_generate_rosters_command(county: Village) -> None:
 def test_unknown_plan_or_township_is_unusable(county: Village, arguments: list[str]) -> None:
     """Exit 2 with one clear line."""
     err = StringIO()
-    base = {"--plan": "shanting-2023"} | dict([tuple(arguments)])
+    base = {"--plan": "shanting-2023"} | {arguments[0]: arguments[1]}
     flat = [part for pair in base.items() for part in pair]
     with pytest.raises(SystemExit) as error:
         call_command("generate_rosters", *flat, "--kind", "levy", stderr=err)

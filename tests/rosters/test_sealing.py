@@ -106,7 +106,7 @@ def test_digest_holds_no_row_ids(village: Village) -> None:
     village.seal()
     line = village.lines(village.roster())[0]
     fields = [
-        "1", "1组", "00007", home.house_number, "赵大", "赵大", "户主", bytes(line.number_index).hex(), "", "37", "",
+        "1", "1组", "00007", home.house_number, "赵大", "赵大", "户主", bytes(line.number_index or b"").hex(), "", "37", "",
         "", "", "350.00", "0.00", "350.00", "", "", "0.00", "", "", "", "", "0", "",
     ]  # fmt: skip
     head = f"shanting-2023|levy|{village.cast.dong.code}"
