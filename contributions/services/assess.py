@@ -24,11 +24,13 @@ from contributions.models import Decision, FigureRebuild
 from contributions.queries import facts_parameters, facts_sql
 from enrollment.models import CollectionPlan
 from foundation.audit.services import record
-from foundation.bulk import bulk_settings
+from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.clock.services import business_date
 from subsidies.queries import rule_book
 from subsidies.rules.evaluator import evaluation_sql
 
+# Rows from which on a run changes what the planner should expect.
+LARGE = 1000
 ANSWERS = "answers_of_assess"
 
 # The columns an assessment and a charge take from an answer, in one place.
@@ -85,6 +87,10 @@ def assess(
     with transaction.atomic(), bulk:
         for insurance in plan.insurances:
             _assess_insurance(plan, insurance, day, townships, unit, residents, result)
+        if result.changed >= LARGE:
+            refresh_statistics(
+                "contributions_assessment", "contributions_charge", "contributions_chargeshare"
+            )
         FigureRebuild.objects.create(plan=plan)
         record(
             by=by, action="assess", target_kind="plan", target=plan.code, county_code=plan.county.code,

@@ -321,4 +321,5 @@ KIND: Final = ImportKind(
     roles=frozenset({"admin", "tax_bureau"}),
     options=plan_options,
     needs_plan=True,
+    writes=("contributions_payment", "contributions_paymentline", "contributions_taxentry"),
 )

@@ -88,6 +88,8 @@ class ImportKind:
     needs_plan: bool = False
     any_of: tuple[tuple[str, ...], ...] = ()
     """Groups of fields of which a file must have at least one."""
+    writes: tuple[str, ...] = ()
+    """Tables it fills: their statistics are renewed after a large batch."""
 
 
 _KINDS: dict[str, ImportKind] = {}

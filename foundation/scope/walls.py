@@ -23,6 +23,17 @@ POLICY = """(
 )"""
 
 
+# Only its owner may ANALYZE a table. This lets the application renew statistics, and nothing else, after bulk work.
+ANALYZE_FUNCTION = """
+CREATE OR REPLACE FUNCTION portal_analyze(VARIADIC names text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE name text;
+BEGIN
+  FOREACH name IN ARRAY names LOOP EXECUTE format('ANALYZE public.%I', name); END LOOP;
+END $$
+"""
+
+
 def guarded_models() -> list[type[models.Model]]:
     """Models whose tables row-level security holds."""
     return [m for m in apps.get_models() if getattr(m, "row_level_security", False)]
@@ -72,6 +83,9 @@ def raise_walls(cursor: Any) -> None:
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
     ):
         cursor.execute(sql.SQL(statement).format(role=role))
+    cursor.execute(ANALYZE_FUNCTION)
+    cursor.execute("REVOKE ALL ON FUNCTION portal_analyze(text[]) FROM PUBLIC")
+    cursor.execute(sql.SQL("GRANT EXECUTE ON FUNCTION portal_analyze(text[]) TO {role}").format(role=role))
     cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
     existing = {row[0] for row in cursor.fetchall()}
     for model in append_only_models():

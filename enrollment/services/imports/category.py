@@ -270,4 +270,5 @@ KIND: Final = ImportKind(
     roles=people.ROLES,
     options=_options,
     can_be_full=True,
+    writes=("enrollment_membership",),
 )  # fmt: skip

@@ -343,4 +343,5 @@ KIND: Final = ImportKind(
     roles=frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "township_clerk"}),
     options=plan_options,
     needs_plan=True,
+    writes=("enrollment_household", "enrollment_resident", "enrollment_registration"),
 )  # fmt: skip

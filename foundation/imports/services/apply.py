@@ -7,14 +7,14 @@ on. A batch applies once.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from foundation.audit.services import record
-from foundation.bulk import bulk_settings
+from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.imports.engine.context import Context, Progress
 from foundation.imports.kinds import Counts, ImportRefused, effects_of, import_kind, undo_checks_of
 from foundation.imports.models import BatchState, ImportBatch, ImportChange
@@ -23,6 +23,10 @@ from foundation.imports.services.receive import clear_staging
 from foundation.scope.places import Places
 
 _LOCK_SPACE = 0x494D
+
+
+# Rows from which on a batch changes what the planner should expect.
+LARGE: Final = 1000
 
 
 def _wait_for_county(county_code: str) -> None:
@@ -63,6 +67,8 @@ def apply(
             if recount:
                 set_changes(held, kind.preview(ctx))
             counts = kind.apply(ctx)
+            if kind.writes and counts.new + counts.changed + counts.closed >= LARGE:
+                refresh_statistics(*kind.writes)
             if counts.new or counts.changed or counts.closed:
                 for effect in effects_of(held.kind):
                     ctx.summary.update(effect(ctx))

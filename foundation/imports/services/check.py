@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from foundation.bulk import bulk_settings
+from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.imports.engine import vault
 from foundation.imports.engine.context import Context, Progress
 from foundation.imports.engine.copying import copy_lines, line_of
@@ -128,6 +128,7 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
             ctx.progress("read", read, max(total, read))
             if counted.count < _SEGMENT:
                 break
+    refresh_statistics(kind.staging)
     return read
 
 
