@@ -33,6 +33,15 @@ class InstantField(serializers.DateTimeField):
         return super().enforce_timezone(value)
 
 
+class UuidField(serializers.UUIDField):
+    """A UUID as text; a bare number is a mistake of the sender, not a key."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class IdField(serializers.IntegerField):
     """The key of a row of ours."""
 
@@ -54,8 +63,8 @@ class LineSerializer(serializers.Serializer[Any]):
 class PaymentSerializer(serializers.Serializer[Any]):
     """One handing over of money."""
 
-    client_uuid = serializers.UUIDField()
-    device = serializers.UUIDField(required=False, allow_null=True)
+    client_uuid = UuidField()
+    device = UuidField(required=False, allow_null=True)
     handed_over_at = InstantField()
     household = IdField(required=False, allow_null=True)
     payer_name = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
@@ -77,7 +86,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
 class ReverseSerializer(serializers.Serializer[Any]):
     """Why a payment is taken back."""
 
-    client_uuid = serializers.UUIDField()
+    client_uuid = UuidField()
     reason = serializers.CharField(max_length=200)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
-from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
@@ -41,7 +40,7 @@ class AnswersAsItIs(DefaultContentNegotiation):
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON no larger than the server takes in one piece and no deeper than it can read."""
+    """JSON no deeper than it can be read."""
 
     def parse(
         self,
@@ -49,10 +48,6 @@ class BoundedJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        request = (parser_context or {}).get("request")
-        length = int(request.META.get("CONTENT_LENGTH") or 0) if request is not None else 0
-        if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise Problem(413, "too_large", _("内容太大，请分几次提交。"))
         try:
             return super().parse(stream, media_type, parser_context)
         except RecursionError:
@@ -96,6 +91,8 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
             {"code": "invalid", "message": _("有几项填得不对，请改正后再提交。"), "fields": fields},
             status=400,
         )
+    if isinstance(error, RequestDataTooBig):
+        return Response({"code": "too_large", "message": _("内容太大，请分几次提交。")}, status=413)
     if isinstance(error, PermissionDenied | exceptions.PermissionDenied):
         return Response({"code": "forbidden", "message": _("您的岗位不能做这项操作。")}, status=403)
     if isinstance(error, exceptions.APIException):

@@ -127,7 +127,11 @@ def _due(
         standing: Decimal = charge.personal_amount
         return standing
     return quote_charge(
-        plan=plan, registration=registration, on=paid_on, route=route, tier=line.tier or charge.tier
+        plan=plan,
+        registration=registration,
+        on=paid_on,
+        route=route,
+        tier=charge.tier if line.tier is None else line.tier,
     )
 
 

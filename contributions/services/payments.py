@@ -175,7 +175,7 @@ def _store(by: User, order: PaymentOrder) -> PaymentAnswer:
         PaymentLine(
             township_id=charge.township_id, unit_id=charge.unit_id, payment=payment,
             registration_id=line.registration, charge=charge, charge_version=line.version,
-            insurance=charge.insurance, tier=line.tier or charge.tier, amount=amount,
+            insurance=charge.insurance, tier=charge.tier if line.tier is None else line.tier, amount=amount,
         )
         for charge, line, amount in allocation.lines
     )  # fmt: skip
