@@ -48,28 +48,59 @@ def _sums(columns: tuple[str, ...]) -> str:
     parts = []
     for column in columns:
         figure, measure = _SOURCES[column]
-        parts.append(f"coalesce(sum({measure}) FILTER (WHERE figure = '{figure}'), 0)")
+        parts.append(f"coalesce(sum({measure}) FILTER (WHERE figure = '{figure}'), 0) AS {column}")
     return ", ".join(parts)
 
 
+def _differs(columns: tuple[str, ...]) -> str:
+    kept = ", ".join(f"kept.{name}" for name in columns)
+    new = ", ".join(f"EXCLUDED.{name}" for name in columns)
+    return f"({kept}) IS DISTINCT FROM ({new})"
+
+
+def _takes(columns: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} = EXCLUDED.{name}" for name in columns)
+
+
+_ALL = _STANDING + _MOVING
+# Rows that stay as they are are not written again: a recount of a large county leaves no dead rows behind.
 _REBUILD = f"""
     WITH asked AS (DELETE FROM {FigureRebuild._meta.db_table} WHERE plan_id = %(plan)s),
     seen AS (DELETE FROM {FigureDelta._meta.db_table} WHERE plan_id = %(plan)s),
     counted AS MATERIALIZED ({query(*COUNTED)}),
-    days AS (
-        INSERT INTO {UnitDay._meta.db_table}
-            (plan_id, township_id, unit_id, insurance, day, {", ".join(_MOVING)})
-        SELECT %(plan)s, max(township_id), unit_id, insurance, day, {_sums(_MOVING)}
+    cells AS MATERIALIZED (
+        SELECT max(township_id) AS township_id, unit_id, insurance, band, {_sums(_ALL)}
+        FROM counted GROUP BY unit_id, insurance, band
+    ),
+    day_cells AS MATERIALIZED (
+        SELECT max(township_id) AS township_id, unit_id, insurance, day, {_sums(_MOVING)}
         FROM counted WHERE day IS NOT NULL GROUP BY unit_id, insurance, day
     ),
     figures AS (
-        INSERT INTO {UnitFigure._meta.db_table}
-            (plan_id, township_id, unit_id, insurance, band, {", ".join(_STANDING + _MOVING)})
-        SELECT %(plan)s, max(township_id), unit_id, insurance, band, {_sums(_STANDING + _MOVING)}
-        FROM counted GROUP BY unit_id, insurance, band
-        RETURNING 1
+        INSERT INTO {UnitFigure._meta.db_table} AS kept
+            (plan_id, township_id, unit_id, insurance, band, {", ".join(_ALL)})
+        SELECT %(plan)s, c.* FROM cells c
+        ON CONFLICT (plan_id, unit_id, insurance, band) DO UPDATE
+        SET township_id = EXCLUDED.township_id, {_takes(_ALL)} WHERE {_differs(("township_id", *_ALL))}
+    ),
+    days AS (
+        INSERT INTO {UnitDay._meta.db_table} AS kept
+            (plan_id, township_id, unit_id, insurance, day, {", ".join(_MOVING)})
+        SELECT %(plan)s, c.* FROM day_cells c
+        ON CONFLICT (plan_id, unit_id, insurance, day) DO UPDATE
+        SET township_id = EXCLUDED.township_id, {_takes(_MOVING)} WHERE {_differs(("township_id", *_MOVING))}
+    ),
+    figures_gone AS (
+        DELETE FROM {UnitFigure._meta.db_table} g WHERE g.plan_id = %(plan)s AND NOT EXISTS (
+            SELECT 1 FROM cells c
+            WHERE c.unit_id = g.unit_id AND c.insurance = g.insurance AND c.band = g.band)
+    ),
+    days_gone AS (
+        DELETE FROM {UnitDay._meta.db_table} g WHERE g.plan_id = %(plan)s AND NOT EXISTS (
+            SELECT 1 FROM day_cells c
+            WHERE c.unit_id = g.unit_id AND c.insurance = g.insurance AND c.day = g.day)
     )
-    SELECT count(*) FROM figures
+    SELECT count(*) FROM cells
 """
 
 _ADDED = ", ".join(f"sum({name})" for name in _MOVING)
@@ -160,9 +191,6 @@ def _count_in_transit(plan: CollectionPlan) -> None:
 def _rebuild(plan: CollectionPlan) -> int:
     # A county's rows are sorted and hashed once; compiling the statement would cost more than running it.
     _run("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
-    # Readers see the old rows until this transaction commits.
-    UnitFigure.objects.filter(plan=plan).delete()
-    UnitDay.objects.filter(plan=plan).delete()
     (cells,) = _run(_REBUILD, parameters(plan))
     _count_in_transit(plan)
     return int(cells)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
+from contributions.models import Assessment
 from contributions.services.payments import reverse_payment
 from foundation.scope.context import places_scope
 from progress.models import InTransit, UnitDay
@@ -148,3 +150,35 @@ def test_figures_of_one_plan_leave_another_alone(county: Count) -> None:
     )  # fmt: skip
     assert rebuild(other) == 0
     assert county.rows() == before
+
+
+def test_a_recount_forgets_cells_that_are_empty_now(county: Count) -> None:
+    """Somebody who moved out of scope leaves no figure behind, and nobody's day stays."""
+    charge = county.person(county.cast.dong)
+    rebuild(county.plan)
+    assert charge is not None
+    with places_scope(county.cast.places):
+        UnitDay.objects.create(
+            plan=county.plan, township_id=county.cast.jia.pk, unit_id=county.cast.dong.pk, insurance="pension",
+            day=TODAY, paid=5,
+        )  # fmt: skip
+        type(charge).objects.filter(pk=charge.pk).delete()
+        Assessment.objects.update(decision="refuse")
+    assert rebuild(county.plan) == 0
+    assert county.rows() == ([], [])
+
+
+def test_a_recount_that_finds_the_same_writes_nothing(county: Count) -> None:
+    """A county counted twice a day keeps its rows where they are."""
+    county.pay(county.person(county.cast.dong))
+    rebuild(county.plan)
+    with places_scope(county.cast.places), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ctid::text FROM progress_unitfigure UNION ALL SELECT ctid::text FROM progress_unitday"
+        )
+        before = cursor.fetchall()
+        rebuild(county.plan)
+        cursor.execute(
+            "SELECT ctid::text FROM progress_unitfigure UNION ALL SELECT ctid::text FROM progress_unitday"
+        )
+        assert cursor.fetchall() == before
