@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from django.db.models import Q
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -77,11 +79,11 @@ def board(request: HttpRequest) -> HttpResponse:
         "kinds": [(k.value, k.label) for k in (RosterKind.LEVY, RosterKind.PAYMENT)],
     }
     if len(chosen) != 1:
-        context |= {"townships": township_rows(user, plan)} | _job(request, user, plan, None)
+        context |= {"townships": township_rows(user, plan)} | _job(user, plan, None)
         return render(request, "rosters/townships.html", context)
     township = chosen[0]
     rows = board_rows(user, plan, township)
-    context |= _board(rows) | _job(request, user, plan, township) | {"township": township}
+    context |= _board(rows) | _job(user, plan, township) | {"township": township}
     return render(request, "rosters/board.html", context)
 
 
@@ -109,18 +111,16 @@ def _yuan(rosters: Sequence[Roster], key: str) -> Decimal:
     return sum((Decimal(r.totals.get(key, "0")) for r in rosters), Decimal("0.00"))
 
 
-def _job(request: HttpRequest, user: User, plan: CollectionPlan, township: Township | None) -> dict[str, Any]:
-    """The user's own request for these rosters: live while it runs, its outcome afterwards."""
+def _job(user: User, plan: CollectionPlan, township: Township | None) -> dict[str, Any]:
+    """The user's own request for these rosters: live while it runs, its outcome for an hour."""
     codes = ["", township.code] if township else [""]
     jobs = Job.objects.visible_to(user).filter(
         kind=KIND, params__plan=plan.pk, params__township__in=codes, requested_by=user
     )
     job = jobs.order_by("-created_at").first()
-    if job is None:
+    if job is None or (job.finished_at is not None and timezone.now() - job.finished_at > timedelta(hours=1)):
         return {"job": None}
-    context = job_context(job, here=job.state in OPEN_STATES)
-    context["job_next"] = request.get_full_path()
-    return context
+    return job_context(job, here=job.state in OPEN_STATES)
 
 
 @login_required
