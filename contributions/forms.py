@@ -74,7 +74,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
     received = serializers.DecimalField(max_digits=12, decimal_places=2, min_value=Decimal("0.00"))
     sequence = IdField(required=False, allow_null=True)
     # A household has fewer; a body of thousands is no household.
-    lines = LineSerializer(many=True, allow_empty=False, max_length=200)
+    lines = serializers.ListField(child=LineSerializer(), allow_empty=False, max_length=200)
 
     def order(self) -> PaymentOrder:
         """The validated body as the service takes it."""

@@ -7,7 +7,6 @@ from typing import IO, Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
-from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
@@ -65,7 +64,7 @@ class ScopedAPIView(APIView):
             set_places(request.user.scope_places())
 
     def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> Response:
         """Personal data stays in no cache on the way."""
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
@@ -97,9 +96,10 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"code": "forbidden", "message": _("您的岗位不能做这项操作。")}, status=403)
     if isinstance(error, exceptions.APIException):
         codes = error.get_codes()
+        challenge = getattr(error, "auth_header", None)
         return Response(
             {"code": codes if isinstance(codes, str) else "invalid", "message": str(error.detail)},
             status=error.status_code,
-            headers={"WWW-Authenticate": error.auth_header} if getattr(error, "auth_header", None) else None,
+            headers={"WWW-Authenticate": str(challenge)} if challenge else None,
         )
     return None

@@ -69,7 +69,7 @@ def make_cast() -> Cast:
                 code=village.code, name=name, township=township, village=village, position=i
             )
         )
-    cast = Cast(county, jia, yi, *units)
+    cast = Cast(county, jia, yi, units[0], units[1], units[2])
     agency = Agency.objects.create(county=county, kind=AgencyKind.CIVIL_AFFAIRS, name="山亭区民政局")
     for role in Role:
         user = User.objects.create(
@@ -107,9 +107,10 @@ def make_household(
 ) -> Household:
     """A household of a unit."""
     n = next(_sequence)
+    assert unit.village is not None
     with places_scope(cast.places):
         return Household.objects.create(
-            township_id=unit.township_id, unit=unit, village_id=unit.village_id,
+            township_id=unit.township_id, unit=unit, village=unit.village,
             number=number or f"{n:05d}", group_name=group, house_number=str(n), head_name=head, walk=n,
         )  # fmt: skip
 
@@ -123,9 +124,10 @@ def make_resident(cast: Cast, unit: CollectingUnit, **values: Any) -> Resident:
     keys = get_keyring()
     household = values.pop("household", None) or make_household(cast, unit, head=name)
     encrypted = keys.encrypt(number) if number else None
+    assert unit.village is not None
     with places_scope(cast.places):
         return Resident.objects.create(
-            county_id=cast.county.pk, township_id=unit.township_id, unit=unit, village_id=unit.village_id,
+            county_id=cast.county.pk, township_id=unit.township_id, unit=unit, village=unit.village,
             household=household, name=name, initials=initials(name), birth_date=birth,
             number_encrypted=encrypted, number_index=keys.blind_index(number) if number else None,
             tail_index=keys.tail_index(cast.county.code, number[-4:]) if number else None, **values,

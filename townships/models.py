@@ -280,7 +280,7 @@ class User(AbstractUser):
     def _find_places(self) -> Places:
         if not self.is_active:
             return NOWHERE
-        if self.sees_county:
+        if self.sees_county and self.county_id is not None:
             ids = Township.objects.filter(county_id=self.county_id).values_list("pk", flat=True)
             return Places(townships=frozenset(ids))
         if self.role == Role.TOWNSHIP_CLERK:

@@ -117,7 +117,7 @@ def explain_to(*, by: User, resident: int, plan_code: str = "") -> list[Explanat
     ``plan_code`` empty means the county's newest plan. Raises Problem 404 for a resident or plan he does not see.
     """
     person = Resident.objects.visible_to(by).filter(pk=resident, merged_into=None).first()
-    plans = CollectionPlan.objects.select_related("county").filter(county_id=by.county_id)
+    plans = CollectionPlan.objects.select_related("county").filter(county=by.county)
     if plan_code:
         plans = plans.filter(code=plan_code)
     plan = plans.order_by("-coverage_year", "-version", "-pk").first()

@@ -103,7 +103,7 @@ def fill_unit(season: Season, unit: CollectingUnit, count: int) -> list[Resident
     with places_scope(season.cast.places):
         households = Household.objects.bulk_create(
             Household(
-                **place, village_id=unit.village_id, number=f"F{n:05d}", group_name=f"{n % 7 + 1}组",
+                **place, village=unit.village, number=f"F{n:05d}", group_name=f"{n % 7 + 1}组",
                 house_number=str(n), head_name=f"户主{n}", walk=n // 2,
             )
             for n in range((count + 2) // 3)
@@ -115,7 +115,7 @@ def fill_unit(season: Season, unit: CollectingUnit, count: int) -> list[Resident
             name = household.head_name if n % 3 == 0 else f"李四{n}"
             residents.append(
                 Resident(
-                    **place, county_id=season.cast.county.pk, village_id=unit.village_id, household=household,
+                    **place, county_id=season.cast.county.pk, village=unit.village, household=household,
                     name=name, initials=initials(name), is_head=n % 3 == 0, birth_date=birth,
                     number_encrypted=keys.encrypt(number), number_index=keys.blind_index(number),
                     tail_index=keys.tail_index(season.cast.county.code, number[-4:]),
@@ -124,7 +124,7 @@ def fill_unit(season: Season, unit: CollectingUnit, count: int) -> list[Resident
         residents = Resident.objects.bulk_create(residents)
         registrations = Registration.objects.bulk_create(
             Registration(
-                **place, village_id=unit.village_id, resident=r, plan=season.plan, insurance="medical",
+                **place, village=unit.village, resident=r, plan=season.plan, insurance="medical",
                 coverage_year=2023,
             )
             for r in residents

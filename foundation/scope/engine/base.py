@@ -15,7 +15,7 @@ from django.db import connections
 from django.db.backends.postgresql import base
 
 
-class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
+class DatabaseWrapper(base.DatabaseWrapper):
     """Django's PostgreSQL backend that signs in under the application's role."""
 
     owner_depth = 0
