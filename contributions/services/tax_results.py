@@ -7,8 +7,8 @@ Rules, per row, in this order
    payment gets a case.
 4. Nothing stored: the payment appears by itself, at the county's import desk, dated by 开票日. What exceeds the amount due
    is excess with a case, all of it where nothing is due (somebody dead by then, or not to be insured here).
-Money is never refused; but who is not registered, or not assessed yet, cannot carry it: the row goes back. The same file twice doubles nothing:
-vouchers are unique, and a payment's UUID is made of its voucher.
+Money is never refused; but who is not registered, or not assessed yet, cannot carry it: the row goes back. The same file
+twice doubles nothing: vouchers are unique, and a payment's UUID is made of its voucher.
 """
 
 from __future__ import annotations

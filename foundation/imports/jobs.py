@@ -71,7 +71,7 @@ class _Watched:
                 jobs = Job.objects.filter(pk=self._job.pk)
                 jobs.update(done=self._done)
                 self._stopped = jobs.filter(cancel_requested=True).exists()
-        except Exception as error:  # progress is a courtesy: the work goes on without it
+        except Exception as error:  # noqa: BLE001 - progress is a courtesy: the work goes on without it
             log.warning("progress of import job %s is not shown: %s", self._job.pk, type(error).__name__)
         finally:
             connection.close()

@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -104,7 +105,9 @@ def _receive(request: HttpRequest, kind: ImportKind) -> ImportBatch:
     for option in kind.options(user):
         if option.required and chosen[option.name] not in dict(option.choices):
             raise ImportRefused(_("请选择%(what)s") % {"what": option.label})
-    files = request.FILES.getlist("files")
+    uploads = [
+        Upload(file.name or "", file.file) for file in request.FILES.getlist("files") if file.file is not None
+    ]
     terms = Terms(
         kind=kind.name,
         county_code=user.county_code,
@@ -112,7 +115,7 @@ def _receive(request: HttpRequest, kind: ImportKind) -> ImportBatch:
         category_code=chosen.get("category", ""),
         full_list=bool(request.POST.get("full_list")) and kind.can_be_full,
     )
-    batch = receive(by=user, terms=terms, uploads=[Upload(file.name or "", file.file) for file in files])
+    batch = receive(by=user, terms=terms, uploads=uploads)
     jobs.submit(by=user, batch=batch, step=jobs.CHECK)
     return batch
 
@@ -124,7 +127,7 @@ def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One batch: where it stands, what was found, what to do next."""
     batch = _batch(request, pk)
     kind = import_kind(batch.kind)
-    job = Job.objects.visible_to(request.user).filter(pk=batch.job_id).first()
+    job = Job.objects.visible_to(request.user).filter(pk=batch.job_id).first() if batch.job_id else None
     running = job is not None and job.state in OPEN_STATES
     context = {
         "batch": batch,
@@ -248,7 +251,7 @@ def _act(request: HttpRequest, batch: ImportBatch, act: Any) -> HttpResponse:
 @login_required
 @never_cache
 @require_GET
-def errors(request: HttpRequest, pk: int) -> HttpResponse:
+def errors(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The rows still open, in the sender's layout with 错误原因; each download is audited."""
     batch = _batch(request, pk)
     several = batch.files.count() > 1

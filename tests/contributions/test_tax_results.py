@@ -8,9 +8,18 @@ from typing import Any
 
 import pytest
 
-from contributions.models import Assessment, Charge, FigureRebuild, Payment, PaymentCase, PaymentLine, TaxEntry
+from contributions.models import (
+    Assessment,
+    Charge,
+    FigureRebuild,
+    Payment,
+    PaymentCase,
+    PaymentLine,
+    TaxEntry,
+)
 from contributions.services.ledger import verify_ledger
 from contributions.services.payments import record_payment, reverse_payment
+from enrollment.models import Resident
 from foundation.encryption import get_keyring
 from foundation.imports.kinds import ImportRefused
 from foundation.imports.models import ImportBatch
@@ -26,10 +35,15 @@ def desk(season: Season) -> Desk:
     return Desk(season.cast, season.plan)
 
 
+def _number(resident: Resident) -> str:
+    assert resident.number_encrypted is not None
+    return get_keyring().decrypt(resident.number_encrypted)
+
+
 def _row(charge: Charge, voucher: str, **values: str) -> dict[str, str]:
     resident = charge.resident
     return {
-        "缴费人识别号": get_keyring().decrypt(resident.number_encrypted), "缴费人名称": resident.name,
+        "缴费人识别号": _number(resident), "缴费人名称": resident.name,
         "征收品目": "城乡居民基本医疗保险", "所属年度": "2023", "实缴金额": f"{charge.personal_amount:.2f}",
         "开票日期": "2022-11-20", "入库日期": "2022-11-21", "缴费渠道": "微信", "电子税票号码": voucher,
     } | values  # fmt: skip
@@ -58,7 +72,8 @@ def test_a_recorded_payment_is_confirmed(season: Season, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("channel", "route", "means"), [("微信", "online", "qr"), ("裕农通", "village", "pos"), ("银行柜台", "online", "transfer")]
+    ("channel", "route", "means"),
+    [("微信", "online", "qr"), ("裕农通", "village", "pos"), ("银行柜台", "online", "transfer")],
 )
 def test_what_was_paid_elsewhere_appears_by_itself(
     season: Season, desk: Desk, channel: str, route: str, means: str
@@ -69,10 +84,18 @@ def test_what_was_paid_elsewhere_appears_by_itself(
     assert _told(batch) == (0, 1, 0, 0)
     payment = Payment.objects.get()
     assert (payment.route, payment.means, payment.channel) == (route, means, channel)
-    assert (payment.paid_on, payment.received, payment.excess) == (date(2022, 11, 20), Decimal("350.00"), Decimal("0.00"))
+    assert (payment.paid_on, payment.received, payment.excess) == (
+        date(2022, 11, 20),
+        Decimal("350.00"),
+        Decimal("0.00"),
+    )
     assert payment.device.kind == "import"
     line = payment.lines.get()
-    assert (line.registration_id, line.charge_id, line.amount) == (charge.registration_id, charge.pk, Decimal("350.00"))
+    assert (line.registration_id, line.charge_id, line.amount) == (
+        charge.registration_id,
+        charge.pk,
+        Decimal("350.00"),
+    )
     assert TaxEntry.objects.get().payment_line_id == line.pk
     assert verify_ledger().ok
 
@@ -131,7 +154,7 @@ def test_money_for_the_dead_and_for_the_refused_is_excess(season: Season, desk: 
         insurance="medical", coverage_year=2023, decision="refuse", reason="in_school", priced_on=date(2022, 11, 20),
     )  # fmt: skip
     row = _row(dead, "B1") | {
-        "缴费人识别号": get_keyring().decrypt(refused.number_encrypted),
+        "缴费人识别号": _number(refused),
         "缴费人名称": refused.name,
     }
     _take(desk, _row(dead, "A1"), row)
@@ -151,8 +174,7 @@ def test_rows_without_registration_or_assessment_go_back(season: Season, desk: D
     make_registration(season.cast, unassessed, season.plan)
 
     def of(resident: Any, voucher: str, **values: str) -> dict[str, str]:
-        number = get_keyring().decrypt(resident.number_encrypted)
-        return _row(charge, voucher, 缴费人识别号=number, 缴费人名称=resident.name, **values)
+        return _row(charge, voucher, 缴费人识别号=_number(resident), 缴费人名称=resident.name, **values)
 
     batch = _take(
         desk,

@@ -31,7 +31,12 @@ def people(desk: Desk) -> dict[str, Resident]:
 
 
 def _row(name: str, sequence: int, **values: str) -> dict[str, str]:
-    return {"姓名": name, "身份证号": number_of(sequence=sequence), "认定时间": "2022.9.1", "止期": ""} | values
+    return {
+        "姓名": name,
+        "身份证号": number_of(sequence=sequence),
+        "认定时间": "2022.9.1",
+        "止期": "",
+    } | values
 
 
 def _members(desk: Desk, **filters: Any) -> list[tuple[str, date | None]]:
@@ -151,7 +156,12 @@ def _latest(desk: Desk) -> Any:
 def test_employees_and_students_are_marked(desk: Desk, people: dict[str, Resident]) -> None:
     """Each insurance by itself, both when the list does not say; a stage of schooling by the words lists use."""
     employees = [
-        {"姓名": "张东", "身份证号": number_of(sequence=11), "参保险种": "职工基本养老保险", "参保状态": "正常参保"},
+        {
+            "姓名": "张东",
+            "身份证号": number_of(sequence=11),
+            "参保险种": "职工基本养老保险",
+            "参保状态": "正常参保",
+        },
         {"姓名": "李西", "身份证号": number_of(sequence=12), "参保险种": "", "参保状态": "正常参保"},
         {"姓名": "赵南", "身份证号": number_of(sequence=13), "参保险种": "职工医保", "参保状态": "暂停参保"},
     ]
@@ -164,4 +174,8 @@ def test_employees_and_students_are_marked(desk: Desk, people: dict[str, Residen
     assert desk.take("students", students).reasons == {"unknown_school": 1}
     with places_scope(desk.cast.places):
         flags = {r.name: (r.employee_pension, r.employee_medical, r.school) for r in Resident.objects.all()}
-    assert flags == {"张东": (True, False, ""), "李西": (True, True, ""), "赵南": (False, False, "postgraduate")}
+    assert flags == {
+        "张东": (True, False, ""),
+        "李西": (True, True, ""),
+        "赵南": (False, False, "postgraduate"),
+    }

@@ -17,7 +17,9 @@ from tests.imports.office import Desk, number_of, registration_row
 def test_a_row_becomes_household_resident_and_registration(desk: Desk) -> None:
     """Number and phone are encrypted and indexed; birth date, sex and initials come from number and name."""
     number = number_of(date(1985, 5, 5), 3)
-    desk.take("registration", [registration_row(姓名="单　小明", 身份证号=number.lower(), 联系电话="139-0000-1234")])
+    desk.take(
+        "registration", [registration_row(姓名="单　小明", 身份证号=number.lower(), 联系电话="139-0000-1234")]
+    )
     with places_scope(desk.cast.places):
         registration = Registration.objects.select_related("resident__household").get()
     resident = registration.resident
@@ -38,7 +40,9 @@ def test_bad_rows_name_row_and_reason_and_good_rows_stay(desk: Desk) -> None:
     rows = [
         registration_row(),
         registration_row(**{"村(居)": "无名村", "身份证号": number_of(sequence=6)}),
-        registration_row(身份证号=number_of(sequence=7)[:-1] + ("0" if number_of(sequence=7)[-1] != "0" else "1")),
+        registration_row(
+            身份证号=number_of(sequence=7)[:-1] + ("0" if number_of(sequence=7)[-1] != "0" else "1")
+        ),
         registration_row(姓名="王五"),
         registration_row(险种="城乡居民基本养老保险", 缴费档次="450"),
         registration_row(身份证号="3.70406E+17"),
@@ -52,7 +56,11 @@ def test_bad_rows_name_row_and_reason_and_good_rows_stay(desk: Desk) -> None:
         (4, "bad_check_digit", "身份证号校验位不对，请照身份证核对"),
         (5, "used_number", "这个身份证号和第2行是同一个号码，姓名却不同，请核对是谁的"),
         (6, "unknown_tier", "450不是方案的缴费档次，可选：100、300、500"),
-        (7, "scientific_notation", "身份证号被表格软件变成了数字，末几位已经丢失，无法还原；请把该列设为文本后重新填写"),
+        (
+            7,
+            "scientific_notation",
+            "身份证号被表格软件变成了数字，末几位已经丢失，无法还原；请把该列设为文本后重新填写",
+        ),
         (8, "no_name", "没有填姓名"),
         (9, "duplicate", "表内重复，和第2行是同一人同一险种，留一行"),
     ]
@@ -85,7 +93,8 @@ def test_a_spelling_of_the_same_name_is_a_warning(desk: Desk, name: str) -> None
 def test_two_insurances_of_a_person_are_one_resident(desk: Desk) -> None:
     """Medical and pension rows make two registrations, the pension one with its tier."""
     batch = desk.take(
-        "registration", [registration_row(险种="居民养老", 缴费档次="300元"), registration_row(险种="居民医保")]
+        "registration",
+        [registration_row(险种="居民养老", 缴费档次="300元"), registration_row(险种="居民医保")],
     )
     with places_scope(desk.cast.places):
         assert Resident.objects.count() == 1
@@ -116,15 +125,24 @@ def test_newborn_without_a_number_is_known_by_name_birth_date_and_household(desk
         assert desk.take("registration", [newborn]).new_count == new
     with places_scope(desk.cast.places):
         resident = Resident.objects.get()
-    assert (resident.birth_date, resident.id_kind, resident.number_index) == (date(2022, 9, 1), "birth_certificate", None)
+    assert (resident.birth_date, resident.id_kind, resident.number_index) == (
+        date(2022, 9, 1),
+        "birth_certificate",
+        None,
+    )
     batch = desk.take("registration", [newborn | {"户编号": ""}])
     assert batch.reasons == {"newborn_household": 1}
-    assert desk.take("registration", [registration_row(身份证号="") | {"证件类型": "居民身份证"}]).reasons == {"empty": 1}
+    assert desk.take(
+        "registration", [registration_row(身份证号="") | {"证件类型": "居民身份证"}]
+    ).reasons == {"empty": 1}
 
 
 def test_permits_and_certificates_are_found_again_by_their_number(desk: Desk) -> None:
     """A certificate with a number is a number like any other, though not of an ID card."""
-    row = registration_row(姓名="安娜", 身份证号="o370123456") | {"证件类型": "出生医学证明", "出生日期": "2022-01-02"}
+    row = registration_row(姓名="安娜", 身份证号="o370123456") | {
+        "证件类型": "出生医学证明",
+        "出生日期": "2022-01-02",
+    }
     assert desk.take("registration", [row]).new_count == 1
     assert desk.take("registration", [row | {"身份证号": "O370123456"}]).unchanged_count == 1
 
@@ -138,7 +156,8 @@ def test_village_names_of_offices_and_aliases_find_their_unit(desk: Desk) -> Non
     rows = [
         registration_row(**{"镇街": township, "村(居)": name, "身份证号": number_of(sequence=i)})
         for i, (township, name) in enumerate(
-            [("甲镇人民政府", "东村村民委员会"), ("甲镇", "大东庄村"), ("", "东村村委会"), ("甲", "东村")], start=1
+            [("甲镇人民政府", "东村村民委员会"), ("甲镇", "大东庄村"), ("", "东村村委会"), ("甲", "东村")],
+            start=1,
         )
     ]
     assert desk.take("registration", rows).new_count == 4
@@ -152,8 +171,12 @@ def test_a_clerk_learns_nothing_of_other_townships(desk: Desk) -> None:
     clerk = desk.cast.user("township_clerk")
     rows = [
         registration_row(),
-        registration_row(**{"镇街": "乙镇", "村(居)": "南村", "姓名": "赵南", "身份证号": number_of(sequence=12)}),
-        registration_row(**{"镇街": "乙镇", "村(居)": "南村", "姓名": "无此人", "身份证号": number_of(sequence=14)}),
+        registration_row(
+            **{"镇街": "乙镇", "村(居)": "南村", "姓名": "赵南", "身份证号": number_of(sequence=12)}
+        ),
+        registration_row(
+            **{"镇街": "乙镇", "村(居)": "南村", "姓名": "无此人", "身份证号": number_of(sequence=14)}
+        ),
         registration_row(姓名="赵南", 身份证号=number_of(sequence=12), 户编号="0009"),
     ]
     batch = desk.take("registration", rows, by=clerk)

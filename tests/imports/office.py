@@ -20,7 +20,19 @@ from foundation.imports.services.receive import Terms, Upload, receive
 from foundation.scope.context import places_scope
 from tests.factories import Cast, make_cast
 
-HEADERS = ("镇街", "村(居)", "村小组", "户编号", "户主姓名", "与户主关系", "姓名", "身份证号", "联系电话", "险种", "缴费档次")
+HEADERS = (
+    "镇街",
+    "村(居)",
+    "村小组",
+    "户编号",
+    "户主姓名",
+    "与户主关系",
+    "姓名",
+    "身份证号",
+    "联系电话",
+    "险种",
+    "缴费档次",
+)
 
 
 def number_of(birth: date = date(1985, 5, 5), sequence: int = 1) -> str:

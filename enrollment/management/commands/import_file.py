@@ -111,12 +111,12 @@ class Command(PortalCommand):
 
     def _summary(self, batch: ImportBatch, seconds: float, *, dry: bool) -> str:
         done = "checked (nothing applied)" if dry else "imported"
-        lines = [
+        first = (
             f"{batch.file_name} {done} as batch {batch.pk} in {seconds:.1f} s: {batch.read_count} rows, "
             f"{batch.new_count} new, {batch.changed_count} changed, {batch.unchanged_count} unchanged, "
             f"{batch.rejected_count} returned"
-        ]
-        lines.extend(self.returned)
+        )
+        lines = [first, *self.returned]
         if batch.rejected_count > len(self.returned):
             lines.append(f"  … {batch.rejected_count - len(self.returned)}")
         for code, count in batch.summary.get("warnings", {}).items():

@@ -102,9 +102,11 @@ _SAID_DEATH: Final = (
     ("death_date",),
 )
 _SAID_EMPLOYED: Final = (
-    f"SELECT r.id, CASE WHEN s.code IN ('both', 'pension') THEN true END AS employee_pension,"
-    f" CASE WHEN s.code IN ('both', 'medical') THEN true END AS employee_medical"
-    f" FROM {people.FOUND} WHERE s.batch = %(batch)s",
+    f"""
+    SELECT r.id, CASE WHEN s.code IN ('both', 'pension') THEN true END AS employee_pension,
+           CASE WHEN s.code IN ('both', 'medical') THEN true END AS employee_medical
+    FROM {people.FOUND} WHERE s.batch = %(batch)s
+    """,
     ("employee_pension", "employee_medical"),
 )
 _SAID_STUDENT: Final = (
@@ -190,7 +192,7 @@ def _kind(
     *,
     name: str,
     label: Any,
-    help: Any,
+    says: Any,
     required: tuple[str, ...],
     optional: tuple[str, ...],
     reader: Callable[[Context], RowReader],
@@ -200,7 +202,7 @@ def _kind(
     return ImportKind(
         name=name,
         label=label,
-        help=help,
+        help=says,
         required=required,
         optional=optional,
         staging=people.STAGING,
@@ -219,7 +221,7 @@ DEATHS: Final = _kind(
     _SAID_DEATH,
     name="deaths",
     label=gettext_lazy("死亡名单"),
-    help=gettext_lazy("登记死亡日期：此后不再收缴，已收的转核对"),
+    says=gettext_lazy("登记死亡日期：此后不再收缴，已收的转核对"),
     required=("name", "id_number", "death_date"),
     optional=("township", "note"),
     reader=_deaths,
@@ -229,7 +231,7 @@ EMPLOYEES: Final = _kind(
     _SAID_EMPLOYED,
     name="employee_insured",
     label=gettext_lazy("职工参保人员名单"),
-    help=gettext_lazy("标记已参加职工养老或职工医保的人"),
+    says=gettext_lazy("标记已参加职工养老或职工医保的人"),
     required=("name", "id_number"),
     optional=("insurance", "state", "employer"),
     reader=_employees,
@@ -239,7 +241,7 @@ STUDENTS: Final = _kind(
     _SAID_STUDENT,
     name="students",
     label=gettext_lazy("在校学生名单"),
-    help=gettext_lazy("标记在校和学段：在校学生不参加居民养老保险"),
+    says=gettext_lazy("标记在校和学段：在校学生不参加居民养老保险"),
     required=("name", "id_number"),
     optional=("school", "school_kind", "township", "village"),
     reader=_students,

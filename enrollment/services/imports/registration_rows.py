@@ -145,7 +145,7 @@ class _People:
         birth = parsed.birth_date or self._birth(cells)
         if not isinstance(birth, date):
             return birth
-        sex = parsed.sex or _SEXES.get(cells.get("sex", ""), "")
+        sex = parsed.sex or _SEXES.get(cells.get("sex", "")) or ""
         index = "\\x" + self._keyring.blind_index(number).hex()
         sealed = "\\x" + self._keyring.encrypt(number).hex()
         return _Person((index, index, sealed, self._tails[number[-4:]], id_kind.value, str(birth), str(sex)))

@@ -7,7 +7,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -36,7 +36,7 @@ class Returned(NamedTuple):
 
 
 def write_error_book(
-    batch: ImportBatch, target: IO[bytes] | Path, *, paths: Sequence[Path] | None = None
+    batch: ImportBatch, target: BinaryIO | Path, *, paths: Sequence[Path] | None = None
 ) -> int:
     """Write the rows still open as a workbook in the sender's layout; several files become a zip of workbooks.
 
@@ -62,7 +62,7 @@ def write_error_book(
 
 
 def _write(
-    batch: ImportBatch, paths: Sequence[Path], messages: dict[int, dict[int, str]], target: IO[bytes] | Path
+    batch: ImportBatch, paths: Sequence[Path], messages: dict[int, dict[int, str]], target: BinaryIO | Path
 ) -> int:
     files = open_batch(batch, import_kind(batch.kind), paths)
     faulty = [file for file in files if file.position in messages]

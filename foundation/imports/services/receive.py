@@ -57,20 +57,7 @@ def receive(*, by: Any, terms: Terms, uploads: Sequence[Upload]) -> ImportBatch:
         sha256="",
         uploaded_by=by,
     )
-    digest = hashlib.sha256()
-    for position, (name, upload) in enumerate(zip(names, uploads, strict=True)):
-        stored = vault.store(upload.content, folder=f"imports/{terms.county_code}")
-        digest.update(stored.sha256.encode())
-        ImportFile.objects.create(
-            batch=batch,
-            position=position,
-            name=name,
-            size=stored.size,
-            sha256=stored.sha256,
-            stored_as=stored.name,
-        )
-    batch.sha256 = digest.hexdigest()
-    batch.save(update_fields=["sha256"])
+    _store(batch, names, uploads)
     record(
         by=by,
         action="import.receive",
@@ -85,6 +72,31 @@ def receive(*, by: Any, terms: Terms, uploads: Sequence[Upload]) -> ImportBatch:
         },
     )
     return batch
+
+
+def _store(batch: ImportBatch, names: list[str], uploads: Sequence[Upload]) -> None:
+    digest = hashlib.sha256()
+    kept: list[str] = []
+    try:
+        for position, (name, upload) in enumerate(zip(names, uploads, strict=True)):
+            stored = vault.store(upload.content, folder=f"imports/{batch.county_code}")
+            kept.append(stored.name)
+            digest.update(stored.sha256.encode())
+            ImportFile.objects.create(
+                batch=batch,
+                position=position,
+                name=name,
+                size=stored.size,
+                sha256=stored.sha256,
+                stored_as=stored.name,
+            )
+    except BaseException:
+        # The rows go with the transaction; the storage knows of none.
+        for stored_as in kept:
+            vault.remove(stored_as)
+        raise
+    batch.sha256 = digest.hexdigest()
+    batch.save(update_fields=["sha256"])
 
 
 def receive_paths(*, by: Any, terms: Terms, paths: Sequence[Path]) -> ImportBatch:
