@@ -31,7 +31,9 @@ def _person(request: HttpRequest) -> User:
 
 
 def _unit(user: User, code: str) -> CollectingUnit:
-    unit = CollectingUnit.objects.visible_to(user).select_related("township__county").filter(code=code).first()
+    unit = (
+        CollectingUnit.objects.visible_to(user).select_related("township__county").filter(code=code).first()
+    )
     if unit is None:
         raise Http404
     return unit
@@ -65,7 +67,9 @@ def household_page(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     """One household: tick who pays, say how, one total, one slip."""
     user = _person(request)
     unit = _unit(user, code)
-    household = Household.objects.visible_to(user).select_related("unit__township").filter(pk=pk, unit=unit).first()
+    household = (
+        Household.objects.visible_to(user).select_related("unit__township").filter(pk=pk, unit=unit).first()
+    )
     plan = plan_of(unit)
     if household is None or plan is None:
         raise Http404

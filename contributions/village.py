@@ -91,20 +91,27 @@ def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Ow
         .filter(plan=plan, current=True, **where)
         .order_by("insurance", "pk")
         .values_list(
-            "pk", "registration_id", "version", "insurance", "decision", "personal_amount",
-            "government_paid_amount", "resident_id",
-        )  # fmt: skip
+            "pk",
+            "registration_id",
+            "version",
+            "insurance",
+            "decision",
+            "personal_amount",
+            "government_paid_amount",
+            "resident_id",
+        )
     )
     lines = PaymentLine.objects.visible_to(user)
-    if "unit" in where:
-        lines = lines.filter(unit=where["unit"])
-    else:
-        lines = lines.filter(registration_id__in=[row[1] for row in charges])
+    registrations = [row[1] for row in charges]
+    narrowed = {"unit": where["unit"]} if "unit" in where else {"registration_id__in": registrations}
+    lines = lines.filter(**narrowed)
     paid = dict(lines.values("registration_id").annotate(n=Sum("amount")).values_list("registration_id", "n"))
     owed: dict[int, list[Owed]] = defaultdict(list)
     for pk, registration, version, insurance, decision, due, government, resident in charges:
         owed[resident].append(
-            Owed(pk, registration, version, insurance, decision, due, government, paid.get(registration, ZERO))
+            Owed(
+                pk, registration, version, insurance, decision, due, government, paid.get(registration, ZERO)
+            )
         )
     return owed
 
@@ -166,6 +173,8 @@ def household_members(user: User, household: int, plan: CollectionPlan) -> list[
         for charge in Charge.objects.visible_to(user).filter(plan=plan, current=True, resident_id__in=ids)
     }
     return [
-        Member(person, [(o, str(Insurance(o.insurance).label), why[o.charge]) for o in owed.get(person.pk, [])])
+        Member(
+            person, [(o, str(Insurance(o.insurance).label), why[o.charge]) for o in owed.get(person.pk, [])]
+        )
         for person in rows
     ]

@@ -274,7 +274,8 @@ def search_people(
 ) -> tuple[QuerySet[Any], bool]:
     """Rows of people found by name, initials, nickname, last four, phone tail or full number.
 
-    ``path`` names the foreign key to the resident, empty for residents themselves. The people themselves are searched within the scope.
+    ``path`` names the foreign key to the resident, empty for residents themselves. People are searched within the
+    scope.
     """
     if not text.strip():
         return queryset, False

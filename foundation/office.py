@@ -127,9 +127,12 @@ class ScopedModelAdmin(ModelAdmin):
         return narrowed
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return self.narrow(super().get_queryset(request), request.user)
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return self.narrow(rows, request.user)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """The list under its own name."""
         context = {"title": self.opts.verbose_name_plural, "subtitle": None, **(extra_context or {})}
         found: HttpResponse = super().changelist_view(request, context)
@@ -175,7 +178,10 @@ class ScopedModelAdmin(ModelAdmin):
     def _choices(self, db_field: Any, request: HttpRequest) -> QuerySet[Any]:
         related = db_field.remote_field.model
         known = self.admin_site._registry.get(related)
-        return known.get_queryset(request) if known is not None else related._default_manager.none()
+        rows: QuerySet[Any] = (
+            known.get_queryset(request) if known is not None else related._default_manager.none()
+        )
+        return rows
 
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
@@ -193,7 +199,9 @@ class ScopedModelAdmin(ModelAdmin):
         )
         return found
 
-    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
         """A foreign row and a row that never was answer alike."""
         raise Http404
 
@@ -210,11 +218,11 @@ class ScopedModelAdmin(ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         raise PermissionDenied
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:  # type: ignore[override]
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:
         """The services write the trail; the framework's own log would repeat it with names in plain text."""
         return None
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:  # type: ignore[override]
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:
         return None
 
     def history_view(
@@ -226,7 +234,9 @@ class ScopedModelAdmin(ModelAdmin):
             raise Http404
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
-        events = AuditEvent.objects.filter(target_kind=self.audit_kind or self.opts.model_name, target=str(obj.pk))
+        events = AuditEvent.objects.filter(
+            target_kind=self.audit_kind or self.opts.model_name, target=str(obj.pk)
+        )
         context = {
             **self.admin_site.each_context(request),
             "title": str(obj),

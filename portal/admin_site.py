@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -15,9 +16,10 @@ from unfold.sites import UnfoldAdminSite
 from enrollment.models import Resident
 from foundation.clock.services import business_date
 from foundation.masking import Audience, mask_number
+from foundation.names import normalise_division
 from foundation.office import panels_for, waiting_for
 from portal.context import office
-from townships.models import Township, User
+from townships.models import CollectingUnit, Township, User
 from townships.rules import OFFICE_ROLES, permits
 
 
@@ -51,7 +53,7 @@ class OfficeSite(UnfoldAdminSite):
 
     def find(self, request: HttpRequest) -> HttpResponse:
         """Look for a person: one hit opens the page, several the list, and a full number never stands in an address."""
-        people = self._registry[Resident]
+        people, user = self._registry[Resident], request.user
         if request.method != "POST" or not people.has_view_permission(request):
             raise Http404
         text = request.POST.get("q", "").strip()[:60]
@@ -62,10 +64,22 @@ class OfficeSite(UnfoldAdminSite):
         first = list(found.values_list("pk", flat=True)[:2])
         if len(first) == 1:
             return HttpResponseRedirect(reverse("admin:enrollment_resident_change", args=first))
+        if not first and (unit := self._unit_named(user, text)) is not None:
+            place = {"township": unit.township.code, "unit": unit.code}
+            return HttpResponseRedirect(f"{listed}?{urlencode(place)}")
         if not first:
-            messages.warning(request, _("没有找到“%(text)s”这样的人，或者不在您的管辖范围内。") % {"text": _shown(text)})
+            messages.warning(
+                request, _("没有找到“%(text)s”这样的人，或者不在您的管辖范围内。") % {"text": _shown(text)}
+            )
             return HttpResponseRedirect(listed)
         return HttpResponseRedirect(f"{listed}?{urlencode({'q': text})}")
+
+    @staticmethod
+    def _unit_named(user: Any, text: str) -> CollectingUnit | None:
+        """The unit of the person's places that people call so."""
+        named = Q(name=text) | Q(village__name=text) | Q(village__short_name=normalise_division(text))
+        units = CollectingUnit.objects.visible_to(user).select_related("township").filter(named)
+        return units.order_by("township__position", "position").first()
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """What waits for this person, oldest first; today's figures of the area; the last jobs."""
@@ -78,7 +92,9 @@ class OfficeSite(UnfoldAdminSite):
             "waiting": waiting_for(user, today),
             "wide_panels": [panel for panel in panels if panel.wide],
             "side_panels": [panel for panel in panels if not panel.wide],
-            "first_steps": [item for item in office(request).navigation if item.icon in ("users", "doc", "chart")],
+            "first_steps": [
+                item for item in office(request).navigation if item.icon in ("users", "doc", "chart")
+            ],
             **(extra_context or {}),
         }
         response = TemplateResponse(request, "office/home.html", context)

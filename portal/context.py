@@ -20,9 +20,7 @@ from townships.rules import OFFICE_ROLES, permits
 # The order of the year. A part is (title, view, what it takes): a model label asks the permission table, a set
 # names the roles. A part whose page does not exist yet is left out.
 _EVERYBODY = OFFICE_ROLES
-_IMPORTERS = frozenset(
-    {"admin", "tax_bureau", "medical_bureau", "hr_bureau", "department", "township_clerk"}
-)
+_IMPORTERS = frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "department", "township_clerk"})
 _COLLECTORS = frozenset({"tax_bureau", "medical_bureau", "hr_bureau", "township_clerk", "auditor"})
 _PROGRESS = _EVERYBODY - {"department"}
 
@@ -32,7 +30,11 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
         gettext_noop("方案"),
         "book",
         [
-            (gettext_noop("征缴方案"), "admin:enrollment_collectionplan_changelist", "enrollment.collectionplan"),
+            (
+                gettext_noop("征缴方案"),
+                "admin:enrollment_collectionplan_changelist",
+                "enrollment.collectionplan",
+            ),
             (gettext_noop("规则"), "admin:subsidies_rule_changelist", "subsidies.rule"),
             (gettext_noop("任务数"), "admin:enrollment_target_changelist", "enrollment.target"),
         ],
@@ -69,7 +71,11 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
         gettext_noop("对账"),
         "scale",
         [
-            (gettext_noop("待处理事项"), "admin:contributions_paymentcase_changelist", "contributions.paymentcase"),
+            (
+                gettext_noop("待处理事项"),
+                "admin:contributions_paymentcase_changelist",
+                "contributions.paymentcase",
+            ),
             (gettext_noop("税务回传"), "admin:contributions_taxentry_changelist", "contributions.taxentry"),
         ],
     ),
@@ -89,7 +95,11 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
         [
             (gettext_noop("用户"), "admin:townships_user_changelist", "townships.user"),
             (gettext_noop("设备"), "admin:townships_device_changelist", "townships.device"),
-            (gettext_noop("代收单位"), "admin:townships_collectingunit_changelist", "townships.collectingunit"),
+            (
+                gettext_noop("代收单位"),
+                "admin:townships_collectingunit_changelist",
+                "townships.collectingunit",
+            ),
             (gettext_noop("村居"), "admin:townships_village_changelist", "townships.village"),
             (gettext_noop("镇街"), "admin:townships_township_changelist", "townships.township"),
             (gettext_noop("机构"), "admin:townships_agency_changelist", "townships.agency"),

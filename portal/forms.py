@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 class SignInForm(AuthenticationForm):
     """User name and password; one sentence for every failure, so that it tells nobody which names exist."""
 
-    error_messages: ClassVar = {
+    error_messages = {
         "invalid_login": _("用户名或密码不对。连错五次会锁住 15 分钟。"),
         "inactive": _("用户名或密码不对。连错五次会锁住 15 分钟。"),
     }

@@ -54,14 +54,12 @@ class PaymentAdmin(ScopedModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         lines = PaymentLine.objects.filter(payment=OuterRef("pk"))
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                open_lines=Exists(lines.filter(tax_entry=None)),
-                was_reversed=Exists(Payment.objects.filter(reverses=OuterRef("pk"))),
-            )
+        rows: QuerySet[Any] = super().get_queryset(request)
+        told: QuerySet[Any] = rows.annotate(
+            open_lines=Exists(lines.filter(tax_entry=None)),
+            was_reversed=Exists(Payment.objects.filter(reverses=OuterRef("pk"))),
         )
+        return told.all()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

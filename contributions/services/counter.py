@@ -36,7 +36,9 @@ def take_from_household(
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(client_uuid)])
-    first = Payment.objects.visible_to(by).filter(client_uuid=client_uuid, recorded_by=by).first()
+    first: Payment | None = (
+        Payment.objects.visible_to(by).filter(client_uuid=client_uuid, recorded_by=by).first()
+    )
     if first is not None:
         return first
     plan = plan_of(household.unit)

@@ -135,7 +135,10 @@ def open_numbers(*, by: User, unit: CollectingUnit, reason: str) -> datetime:
 
     Returns until when. Raises PermissionDenied for a post that may not, ValidationError without a reason.
     """
-    if not may(by.role, "reveal_number") or not CollectingUnit.objects.visible_to(by).filter(pk=unit.pk).exists():
+    if (
+        not may(by.role, "reveal_number")
+        or not CollectingUnit.objects.visible_to(by).filter(pk=unit.pk).exists()
+    ):
         raise PermissionDenied
     if len(reason.strip()) < 4:
         raise ValidationError({"reason": _("请写明原因，至少四个字。")})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -37,13 +36,13 @@ class Office:
     def client(self, role: str) -> Client:
         """A browser where the holder of a post is signed in."""
         client = Client()
-        client.force_login(
-            self.season.cast.user(role), backend="django.contrib.auth.backends.ModelBackend"
-        )
+        client.force_login(self.season.cast.user(role), backend="django.contrib.auth.backends.ModelBackend")
         return client
 
 
-def _one_of_everything(season: Season, unit: CollectingUnit, name: str, category: Category) -> dict[type[Model], Any]:
+def _one_of_everything(
+    season: Season, unit: CollectingUnit, name: str, category: Category
+) -> dict[type[Model], Any]:
     cast, plan = season.cast, season.plan
     place: dict[str, Any] = {"township_id": unit.township_id, "unit": unit}
     charge = season.charge(unit, name=name, address=f"{name}家", phone_tail="4321")
@@ -56,7 +55,7 @@ def _one_of_everything(season: Season, unit: CollectingUnit, name: str, category
     )  # fmt: skip
     rows: list[Model] = [
         resident,
-        Household.objects.get(pk=resident.household_id),
+        Household.objects.get(residents=resident),
         charge,
         Registration.objects.get(pk=charge.registration_id),
         answer.payment,
@@ -102,6 +101,6 @@ def build_office() -> Office:
 
 
 @pytest.fixture
-def office(db: None) -> Iterator[Office]:
+def office(db: None) -> Office:
     """The office's data, rolled back after the test."""
-    yield build_office()
+    return build_office()

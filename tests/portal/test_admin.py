@@ -107,9 +107,19 @@ def test_address_cannot_ask_across_relations(office: Office, clerk: Client) -> N
 @pytest.mark.usefixtures("walls")
 def test_choices_are_of_the_own_places(office: Office, clerk: Client) -> None:
     """Autocomplete offers only what the person may see."""
-    pairs = [(Village, "township"), (CollectingUnit, "township"), (CollectingUnit, "village"), (User, "units")]
+    pairs = [
+        (Village, "township"),
+        (CollectingUnit, "township"),
+        (CollectingUnit, "village"),
+        (User, "units"),
+    ]
     for model, name in pairs:
-        query = {"app_label": model._meta.app_label, "model_name": model._meta.model_name, "field_name": name, "term": ""}
+        query = {
+            "app_label": model._meta.app_label,
+            "model_name": str(model._meta.model_name),
+            "field_name": name,
+            "term": "",
+        }
         shown = clerk.get(reverse("admin:autocomplete"), query)
         assert shown.status_code in (200, 403)
         assert "乙镇" not in text(shown)
@@ -125,6 +135,21 @@ def test_finding_a_person_stays_inside(office: Office, clerk: Client) -> None:
         found = clerk.post(reverse("admin:find"), {"q": asked}, follow=True)
         assert FOREIGN not in text(found).replace(f"“{FOREIGN}”", "")
         assert url(Resident, "change", stranger.pk) not in text(found)
+
+
+def test_finding_opens_the_person_the_village_or_says_there_is_none(office: Office, clerk: Client) -> None:
+    """One hit opens the page, a village its list; a number never stands in an address nor comes back whole."""
+    person = office.own[Resident]
+    number = get_keyring().decrypt(person.number_encrypted)
+    for asked in (OWN, number):
+        assert clerk.post(reverse("admin:find"), {"q": asked})["Location"] == url(
+            Resident, "change", person.pk
+        )
+    assert clerk.post(reverse("admin:find"), {"q": "东村"})["Location"].endswith("unit=370406901201")
+    foreign = get_keyring().decrypt(office.foreign[Resident].number_encrypted)
+    answer = text(clerk.post(reverse("admin:find"), {"q": foreign}, follow=True))
+    assert "没有找到" in answer
+    assert foreign not in answer
 
 
 @pytest.mark.usefixtures("walls")
@@ -176,7 +201,9 @@ def test_correction_goes_through_the_service_and_leaves_a_trail(office: Office, 
     page = url(Resident, "change", person.pk)
     bad = clerk.post(page, {"act": "correct", "phone": "12", "nickname": "木匠", "address": ""}, follow=True)
     assert "电话号码不对" in text(bad)
-    good = clerk.post(page, {"act": "correct", "phone": "13800001234", "nickname": "木匠", "address": ""}, follow=True)
+    good = clerk.post(
+        page, {"act": "correct", "phone": "13800001234", "nickname": "木匠", "address": ""}, follow=True
+    )
     assert "木匠" in text(good)
     assert "13800001234" not in text(good)
     assert "改了 电话" in text(good)
@@ -221,13 +248,17 @@ def test_list_of_residents_asks_a_fixed_number_of_questions(
     assert len(few) == len(many)
 
 
-def test_reference_data_goes_out_and_in_by_sheet_for_the_administrator_alone(office: Office, clerk: Client) -> None:
+def test_reference_data_goes_out_and_in_by_sheet_for_the_administrator_alone(
+    office: Office, clerk: Client
+) -> None:
     """The administrator's export holds villages without accounts; an import is saved by the service, with its trail."""
     export = url(CollectingUnit, "export")
     assert clerk.get(export).status_code == 403
     boss = office.client("admin")
     assert boss.get(export).status_code == 200
-    columns = {f"unitresource_{name}": "on" for name in ("code", "name", "kind", "township", "village", "position")}
+    columns = {
+        f"unitresource_{name}": "on" for name in ("code", "name", "kind", "township", "village", "position")
+    }
     sheet = boss.post(export, {"format": "0", "resource": "", **columns})
     assert "东村" in sheet.content.decode()
     assert "account" not in sheet.content.decode()
@@ -263,7 +294,15 @@ def test_page_of_a_resident_answers_what_was_paid(office: Office, clerk: Client)
     """Who owes what, what was paid when and by whom, and whether the tax side confirmed it."""
     shown = text(clerk.get(url(Resident, "change", office.own[Resident].pk)))
     payment = office.own[Payment]
-    for part in ("医疗，2023 年度", "350.00", "610.00", "960.00", "税务已确认", payment.slip_number, "缴 350.00 元"):
+    for part in (
+        "医疗，2023 年度",
+        "350.00",
+        "610.00",
+        "960.00",
+        "税务已确认",
+        payment.slip_number,
+        "缴 350.00 元",
+    ):
         assert part in shown, part
 
 

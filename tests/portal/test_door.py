@@ -155,7 +155,12 @@ def test_administrator_gives_a_post_its_account_by_the_page(cast: Cast, door: Cl
     """The form checks that role and scope fit; the new account gets in at the door."""
     sign_in(door, "admin")
     page = reverse("admin:townships_user_add")
-    form = {"username": "clerk_jia_2", "display_name": "甲镇二号", "role": "township_clerk", "is_active": "on"}
+    form = {
+        "username": "clerk_jia_2",
+        "display_name": "甲镇二号",
+        "role": "township_clerk",
+        "is_active": "on",
+    }
     refused = door.post(page, {**form, "password": "quiet-river-82"})
     assert "镇街经办要选至少一个镇街" in refused.content.decode()
     made = door.post(page, {**form, "password": "quiet-river-82", "townships": [str(cast.jia.pk)]})
@@ -176,7 +181,9 @@ def test_account_needs_a_scope_that_fits(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("address", ["/", "/admin/", "/admin/enrollment/resident/", "/village/370406901201/"])
-def test_only_the_themes_own_pages_may_run_more_than_our_scripts(cast: Cast, door: Client, address: str) -> None:
+def test_only_the_themes_own_pages_may_run_more_than_our_scripts(
+    cast: Cast, door: Client, address: str
+) -> None:
     """Our pages allow no inline script and no inline style; the theme's lists need both."""
     if address != "/":
         sign_in(door, "township_clerk")

@@ -27,7 +27,12 @@ def test_round_lists_who_owes_first(office: Office, agent: Client) -> None:
     """Households with something open on top, then the rest; only the own village."""
     _household(office, name="欠缴户")
     page = agent.get("/village/370406901201/").content.decode()
-    assert page.index("没缴完 1 户") < page.index("欠缴户") < page.index("没有要缴的 1 户") < page.index("洪甲壬")
+    assert (
+        page.index("没缴完 1 户")
+        < page.index("欠缴户")
+        < page.index("没有要缴的 1 户")
+        < page.index("洪甲壬")
+    )
     assert "350.00" in page
     assert agent.get("/village/370406901202/").status_code == 404, "西村 has another agent"
     assert agent.get("/village/370406902203/").status_code == 404
@@ -44,7 +49,9 @@ def test_round_is_searched_by_name_initials_last_four_and_nickname(office: Offic
     assert charge.resident.nickname == "老孙头"
 
 
-def test_round_asks_a_fixed_number_of_questions(office: Office, agent: Client, django_assert_num_queries: Any) -> None:
+def test_round_asks_a_fixed_number_of_questions(
+    office: Office, agent: Client, django_assert_num_queries: Any
+) -> None:
     """A unit of three households and one of fifteen cost the same queries."""
     for count in (2, 12):
         for _n in range(count):
