@@ -11,7 +11,7 @@ from django.db import connection
 # A statement over tables filled in the same transaction may find no statistics, and the planner, expecting a handful
 # of rows, would visit a million rows one by one: nested loops are off. Compiling a statement that runs once costs more
 # than it saves.
-_SETTINGS: Final = {"enable_nestloop": "off", "work_mem": "192MB", "jit": "off"}
+SETTINGS: Final = {"enable_nestloop": "off", "work_mem": "192MB", "jit": "off"}
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def bulk_settings() -> Iterator[None]:
     """
     with connection.cursor() as cursor:
         before = {}
-        for name, value in _SETTINGS.items():
+        for name, value in SETTINGS.items():
             cursor.execute("SELECT current_setting(%s), set_config(%s, %s, true)", [name, name, value])
             row = cursor.fetchone()
             assert row is not None
