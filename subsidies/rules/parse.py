@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from .book import Book
@@ -12,7 +12,7 @@ from .conditions import ROUTES, Condition, Group
 from .parse_money import parse_medical, parse_pension
 from .plan import INSURANCES, REASONS, Admission, Exclusion, Plan, Stage, TargetRow, Targets, Window
 from .settings import ALIASES, SETTINGS, Settings, parse_settings
-from .source import PLAN_CODE, Entry, read_source
+from .source import PLAN_CODE, Entry, Path, Plain, read_source
 
 DESCRIPTIVE: Final = (
     "principles",
@@ -50,7 +50,22 @@ _SECTIONS: Final = "categories settings targets rates medical pension exclusions
 def load_plan_text(text: str, categories: Iterable[str]) -> Plan:
     """Read a plan file. `categories` are the known category codes. Raises PlanError with line and reason."""
     document, lines = read_source(text)
-    root = Entry(document, (), lines)
+    return build_plan(document, categories, lines=lines, text=text)
+
+
+def build_plan(
+    document: Mapping[str, Plain],
+    categories: Iterable[str],
+    *,
+    lines: Mapping[Path, int] | None = None,
+    text: str = "",
+) -> Plan:
+    """Check a plan given as plain data, in the order of its file. Raises PlanError with place and reason.
+
+    `lines` tells the line of each value where the data come from a file, `text` is that file.
+    """
+    document = dict(document)
+    root = Entry(document, (), lines or {})
     root.only("plan payers groups scope windows stages", _SECTIONS)
     head = root.at("plan")
     head.only(
