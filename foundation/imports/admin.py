@@ -69,7 +69,7 @@ def rows_returned(user: Any, today: date) -> Iterator[Waiting]:
         if row["since"] is not None:
             yield Waiting(
                 title=_("名单退回的行"), note=row["batch__file_name"], since=row["since"], count=row["n"],
-                unit=_("行"), url=f"{reverse('admin:imports_returnedrow_changelist')}?closed_at__isempty=1",
+                unit=_("行"), url=reverse("imports:rows", args=[row["batch_id"]]),
                 button=_("看退回"),
             )  # fmt: skip
 
@@ -85,5 +85,5 @@ def batches_to_apply(user: Any, today: date) -> Iterator[Waiting]:
     if found["n"]:
         yield Waiting(
             title=_("名单检查完，还没入库"), since=found["since"], count=found["n"], unit=_("份"),
-            url=reverse("admin:imports_importbatch_changelist"), button=_("去入库"),
+            url=reverse("imports:home"), button=_("去入库"),
         )  # fmt: skip
