@@ -302,7 +302,7 @@ def short_reason(charge: Charge) -> str:
     if charge.personal_amount == 0 and charge.government_paid_amount:
         return _("政府代缴 %(amount)s 元") % {"amount": f"{charge.government_paid_amount:.0f}"}
     if charge.government_paid_amount:
-        return _("%(age)s 岁，财政承担 %(amount)s 元") % {
+        return _("%(age)s 岁，政府承担 %(amount)s 元") % {
             "age": charge.age, "amount": f"{charge.government_paid_amount:.0f}",
         }  # fmt: skip
     if charge.tier is not None:
