@@ -226,6 +226,9 @@ class MembershipAdmin(ScopedModelAdmin):
         """Township and unit."""
         return f"{membership.township.name} {membership.unit.name}"
 
+    def title_of(self, obj: Any) -> str:
+        return f"{obj.resident.name}，{obj.category.name}"
+
     @display(description=_("标识"))
     def travelled(self, membership: Membership) -> SafeString:
         """How far the mark has travelled."""
@@ -236,8 +239,15 @@ class MembershipAdmin(ScopedModelAdmin):
         change_membership(by=signed_in(request), membership=obj.pk, **form.cleaned_data)
 
 
+class OfOnePerson(ScopedModelAdmin):
+    """Rows headed by the person they are about."""
+
+    def title_of(self, obj: Any) -> str:
+        return f"{obj.resident.name}，{self.opts.verbose_name}"
+
+
 @admin.register(FamilyRecord)
-class FamilyRecordAdmin(ScopedModelAdmin):
+class FamilyRecordAdmin(OfOnePerson):
     """计生家庭."""
 
     list_display = ("resident", "kind", "lawful_birth", "unit")
@@ -249,7 +259,7 @@ class FamilyRecordAdmin(ScopedModelAdmin):
 
 
 @admin.register(Registration)
-class RegistrationAdmin(ScopedModelAdmin):
+class RegistrationAdmin(OfOnePerson):
     """参保登记."""
 
     list_display = ("resident", "insurance", "coverage_year", "tier", "is_new", "unit", "closing_reason")

@@ -138,6 +138,25 @@ class ScopedModelAdmin(ModelAdmin):
         found: HttpResponse = super().changelist_view(request, context)
         return found
 
+    def title_of(self, obj: Any) -> str:
+        """What a form is headed: the row's own name, else the model's and its number."""
+        named = str(obj) != models.Model.__str__(obj)
+        return str(obj) if named else f"{self.opts.verbose_name} {obj.pk}"
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """The form under the row's name."""
+        context["subtitle"] = self.title_of(obj) if obj is not None else None
+        found: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
+        return found
+
     # --- permission ---------------------------------------------------------------------------------------------
 
     def _permits(self, request: HttpRequest, action: str) -> bool:
@@ -239,7 +258,7 @@ class ScopedModelAdmin(ModelAdmin):
         )
         context = {
             **self.admin_site.each_context(request),
-            "title": str(obj),
+            "title": self.title_of(obj),
             "opts": self.opts,
             "object": obj,
             "events": events.select_related("actor").order_by("-id")[:200],

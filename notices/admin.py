@@ -52,7 +52,7 @@ def rosters_to_post(user: User, today: date) -> Iterator[Waiting]:
     if found["n"]:
         yield Waiting(
             title=_("缴费清册还没公示"), since=found["since"], count=found["n"], unit=_("村"),
-            url=reverse("admin:notices_posting_changelist"), button=_("去公示"),
+            url=reverse("notices:list"), button=_("去公示"),
         )  # fmt: skip
 
 
@@ -69,5 +69,5 @@ def lists_to_take_down(user: User, today: date) -> Iterator[Waiting]:
     if found["n"]:
         yield Waiting(
             title=_("公示到期，还没撤下"), since=found["since"], count=found["n"], unit=_("张"),
-            url=reverse("admin:notices_posting_changelist"), button=_("去登记"),
+            url=reverse("notices:list"), button=_("去登记"),
         )  # fmt: skip

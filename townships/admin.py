@@ -16,6 +16,7 @@ from import_export.admin import ImportExportModelAdmin
 from import_export.widgets import ForeignKeyWidget, SimpleArrayWidget
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from foundation.audit.services import record
 from foundation.office import ScopedModelAdmin
@@ -237,7 +238,7 @@ class AccountForm(_UserForm):
     """A post's account; the service checks that role and scope fit."""
 
     password = forms.CharField(
-        label=_("密码"), required=False, strip=False, widget=forms.PasswordInput(render_value=False),
+        label=_("密码"), required=False, strip=False, widget=UnfoldAdminPasswordWidget(),
         help_text=_("新账号必填；改账号时留空表示不变。改动角色、范围或密码后，这个账号会在各处退出登录。"),
     )  # fmt: skip
 

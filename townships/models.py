@@ -265,6 +265,11 @@ class User(AbstractUser):
         return self.role in COUNTY_ROLES and self.county_id is not None
 
     @property
+    def sees_all_work(self) -> bool:
+        """Whether everybody's files and jobs of the county are hers to see; a department sees its own alone."""
+        return self.sees_county and self.role != Role.DEPARTMENT
+
+    @property
     def county_code(self) -> str:
         """Twelve-digit code of the user's county, empty for none."""
         return self.county.code if self.county is not None else ""

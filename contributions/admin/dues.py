@@ -13,13 +13,12 @@ from unfold.decorators import display
 
 from contributions.models import Assessment, Charge
 from contributions.words import reason
-from enrollment.admin import search_people
+from enrollment.admin import OfOnePerson, search_people
 from foundation.money import format_yuan
-from foundation.office import ScopedModelAdmin
 from townships.admin_base import TownshipFilter, UnitFilter
 
 
-class PricedAdmin(ScopedModelAdmin):
+class PricedAdmin(OfOnePerson):
     """Columns of an evaluator's answer."""
 
     search_fields = ("resident__name",)

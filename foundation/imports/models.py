@@ -28,7 +28,7 @@ class BatchQuerySet(models.QuerySet["ImportBatch"]):
 
     def visible_to(self, user: Any) -> BatchQuerySet:
         """A person's own files; county offices see those of their county."""
-        if getattr(user, "sees_county", False):
+        if getattr(user, "sees_all_work", False):
             return self.filter(county_code=user.county_code)
         return self.filter(uploaded_by=user)
 

@@ -30,7 +30,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def visible_to(self, user: Any) -> JobQuerySet:
         """A person's own jobs; county offices and auditors see those of their county."""
-        if getattr(user, "sees_county", False):
+        if getattr(user, "sees_all_work", False):
             return self.filter(county_code=user.county_code)
         return self.filter(requested_by=user)
 

@@ -13,12 +13,14 @@ from django.core.management import call_command
 from django.db.models import Model, QuerySet
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from contributions.models import Payment
 from contributions.services.payments import record_payment
 from enrollment.models import Membership, Resident
 from foundation.audit.models import AuditEvent
 from foundation.encryption import get_keyring
+from foundation.imports.models import ImportBatch, ReturnedRow
 from foundation.scope.context import scope
 from foundation.scope.models import ScopedQuerySet
 from foundation.scope.walls import guarded_models
@@ -322,3 +324,20 @@ def test_list_opened_from_the_desk_is_filtered(office: Office, clerk: Client) ->
         f"{url(office.own[Payment].cases.model, 'changelist')}?state__exact=open&kind__exact=excess",
     ):
         assert clerk.get(page).status_code == 200, page
+
+
+def test_department_sees_its_own_files_alone(office: Office) -> None:
+    """Another office's file, and the rows that went back from it, are not a department's business."""
+    users = office.season.cast.users
+    for by in ("tax_bureau", "department"):
+        batch = ImportBatch.objects.create(
+            kind="category", county_code="370406000000", file_name=f"{by}.xlsx", sha256="0" * 64, state="applied",
+            uploaded_by=users[by], applied_at=timezone.now(),
+        )  # fmt: skip
+        ReturnedRow.objects.create(batch=batch, source_row=3, code="x", message=f"退回 {by}")
+    department, tax = office.client("department"), office.client("tax_bureau")
+    for page in (url(ImportBatch, "changelist"), url(ReturnedRow, "changelist"), reverse("admin:index")):
+        shown = text(department.get(page))
+        assert "department.xlsx" in shown, page
+        assert "tax_bureau.xlsx" not in shown, page
+        assert "department.xlsx" in text(tax.get(page)), page
