@@ -20,6 +20,7 @@ from contributions.models import CaseKind, Charge, FigureDelta, Route
 from contributions.queries import paid_by_registration
 from contributions.rules import band_of, same_price_period
 from contributions.services.quotes import price_periods, quote_charge
+from contributions.services.tiers import choose_tier
 from enrollment.models import CollectionPlan, Registration
 from foundation.http import Problem
 
@@ -77,7 +78,12 @@ class Allocation:
 
 
 def allocate(
-    plan: CollectionPlan, registrations: dict[int, Registration], order: PaymentOrder, paid_on: date
+    *,
+    by: Any,
+    plan: CollectionPlan,
+    registrations: dict[int, Registration],
+    order: PaymentOrder,
+    paid_on: date,
 ) -> Allocation:
     """Spread what was handed over on ``paid_on`` over the lines in their order, each up to what is still due.
 
@@ -98,9 +104,16 @@ def allocate(
         if shown is None or shown.registration_id != line.registration:
             raise Problem(400, "unknown_charge", _("应缴记录对不上，请刷新这一户后再收。"))
         charge = charges.get(line.registration, shown)
-        due = _due(plan, registration, charge, line, order.route, paid_on)
         before = paid.get(line.registration, ZERO)
-        amount, found = _place(registration, charge, line, due, before, paid_on, left)
+        as_shown = line.version == charge.version
+        if line.tier is not None and line.tier != charge.tier and not before:
+            # The payer chose another tier at the till: from now on that is what he owes.
+            taken = choose_tier(
+                by=by, plan=plan, registration=registration, tier=line.tier, route=order.route, on=paid_on
+            )
+            charge = taken or charge
+        due = _due(plan, registration, charge, line, order.route, paid_on)
+        amount, found = _place(registration, line, due, before, paid_on, left, as_shown=as_shown)
         allocation.lines.append((charge, line, amount))
         allocation.cases += found
         left -= amount
@@ -137,12 +150,13 @@ def _due(
 
 def _place(
     registration: Registration,
-    charge: Charge,
     line: LineOrder,
     due: Decimal,
     before: Decimal,
     paid_on: date,
     left: Decimal,
+    *,
+    as_shown: bool,
 ) -> tuple[Decimal, list[tuple[str, int, Decimal, dict[str, Any]]]]:
     """How much of a line rests on its registration, and what has to be settled about the rest."""
     cases: list[tuple[str, int, Decimal, dict[str, Any]]] = []
@@ -156,7 +170,7 @@ def _place(
         cases.append(
             (CaseKind.ALREADY_PAID, line.registration, line.amount - amount, {"paid": f"{before:.2f}"})
         )
-    elif line.version != charge.version:
+    elif not as_shown:
         cases.append((CaseKind.PRICE_CHANGED, line.registration, line.amount - amount, {"due": f"{due:.2f}"}))
     elif line.amount != open_amount or amount != line.amount:
         cases.append(

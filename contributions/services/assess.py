@@ -74,8 +74,11 @@ def assess(
     unit: int | None = None,
     residents: list[int] | None = None,
     on: date | None = None,
+    recount: bool = True,
 ) -> AssessResult:
     """Assess the running scope, narrowed to townships, a unit or residents; priced for ``on`` (default: today).
+
+    ``recount`` asks for the plan's figures to be counted anew; a payment that carries its own delta leaves it out.
 
     Raises subsidies' PlanError for a plan whose document does not compute. Running again changes nothing.
     """
@@ -91,7 +94,8 @@ def assess(
             refresh_statistics(
                 "contributions_assessment", "contributions_charge", "contributions_chargeshare"
             )
-        FigureRebuild.objects.create(plan=plan)
+        if recount:
+            FigureRebuild.objects.create(plan=plan)
         record(
             by=by, action="assess", target_kind="plan", target=plan.code, county_code=plan.county.code,
             detail={

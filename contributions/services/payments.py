@@ -162,7 +162,7 @@ def _store(by: User, order: PaymentOrder) -> PaymentAnswer:
     plan = CollectionPlan.objects.get(pk=first.plan_id)
     paid_on = timezone.localtime(order.handed_over_at + offset(county.code)).date()
     device = _device(by, order, county.pk)
-    allocation = allocate(plan, registrations, order, paid_on)
+    allocation = allocate(by=by, plan=plan, registrations=registrations, order=order, paid_on=paid_on)
     received = order.received
     payment = Payment.objects.create(
         township_id=first.township_id, unit_id=first.unit_id, client_uuid=order.client_uuid,

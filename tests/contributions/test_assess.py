@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from contributions.models import Assessment, Charge, ChargeShare, FigureRebuild
 from contributions.services.assess import assess
@@ -113,10 +115,6 @@ def test_what_is_paid_stays_as_determined(county: County) -> None:
     assess(by=None, plan=county.plan)
     charge = Charge.objects.get()
     line = LineOrder(registration.pk, charge.pk, 1, Decimal("350.00"))
-    import uuid
-
-    from django.utils import timezone
-
     record_payment(
         by=county.cast.user("village_agent"),
         order=PaymentOrder(
@@ -161,3 +159,24 @@ def test_every_yuan_is_explained_with_its_clause(county: County) -> None:
     }  # fmt: skip
     assert all(p.clause and p.lines for p in medical.parts)
     assert any("60-69岁" in p.clause for p in medical.parts)
+
+
+def test_another_tier_at_the_till_becomes_what_he_owes(county: County) -> None:
+    """A payer of 300 takes 500: the charge gets a new version, is paid by it, and a later run keeps it."""
+    person = make_resident(county.cast, county.cast.dong, birth_date=date(1975, 5, 5))
+    registration = make_registration(county.cast, person, county.plan, "pension", Decimal("300"))
+    assess(by=None, plan=county.plan)
+    shown = Charge.objects.get(insurance="pension")
+    line = LineOrder(registration.pk, shown.pk, shown.version, Decimal("500.00"), tier=Decimal("500"))
+    answer = record_payment(
+        by=county.cast.user("village_agent"),
+        order=PaymentOrder(
+            client_uuid=uuid.uuid4(), handed_over_at=timezone.now(), route="village", means="qr",
+            received=Decimal("500.00"), lines=(line,),
+        ),
+    )  # fmt: skip
+    assert (answer.cases, answer.payment.excess) == ([], Decimal("0.00"))
+    assess(by=None, plan=county.plan)
+    now = Charge.objects.get(current=True, insurance="pension")
+    assert (now.version, now.tier, now.personal_amount) == (2, Decimal("500.00"), Decimal("500.00"))
+    assert now.pension_government_subsidy == Decimal("60.00")
