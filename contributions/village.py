@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Sum
+from django.utils.html import format_html
 
 from contributions.models import Charge, Decision, PaymentLine
 from contributions.queries import short_reason
 from enrollment.models import CollectionPlan, Insurance, Resident
 from enrollment.queries import search_condition
+from foundation.money import format_yuan
 from townships.models import CollectingUnit, User
 
 ZERO = Decimal("0.00")
@@ -47,11 +49,25 @@ class Home:
     house: str
     head: str
     nickname: str = ""
-    walk: int = 0
     people: int = 0
     unpaid_people: int = 0
     due: Decimal = ZERO
     open: Decimal = ZERO
+
+    def shown(self) -> dict[str, object]:
+        """The words of its line, ready to be filled in: a unit has five hundred of them."""
+        return {
+            "id": str(self.id),
+            "house": self.house or "—",
+            "group": self.group,
+            "head": self.head,
+            "nickname": format_html(' <small class="nick">{}</small>', self.nickname)
+            if self.nickname
+            else "",
+            "open": format_yuan(self.open),
+            "people": str(self.people),
+            "unpaid": str(self.unpaid_people),
+        }
 
 
 @dataclass
@@ -67,6 +83,16 @@ class Round:
     def total(self) -> int:
         """Households on the round."""
         return len(self.unpaid) + len(self.paid)
+
+    @property
+    def unpaid_lines(self) -> list[dict[str, object]]:
+        """Lines of households that still owe."""
+        return [home.shown() for home in self.unpaid]
+
+    @property
+    def paid_lines(self) -> list[dict[str, object]]:
+        """Lines of households that owe nothing."""
+        return [home.shown() for home in self.paid]
 
     @property
     def share(self) -> float:
@@ -85,7 +111,7 @@ def plan_of(unit: CollectingUnit) -> CollectionPlan | None:
 
 
 def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Owed]]:
-    """What people owe by resident, medical first; ``where`` narrows charges (unit, household). Two queries."""
+    """What people owe by resident, medical first; ``where`` narrows charges. Two queries."""
     charges = list(
         Charge.objects.visible_to(user)
         .filter(plan=plan, current=True, **where)
@@ -101,10 +127,7 @@ def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Ow
             "resident_id",
         )
     )
-    lines = PaymentLine.objects.visible_to(user)
-    registrations = [row[1] for row in charges]
-    narrowed = {"unit": where["unit"]} if "unit" in where else {"registration_id__in": registrations}
-    lines = lines.filter(**narrowed)
+    lines = PaymentLine.objects.visible_to(user).filter(registration_id__in=[row[1] for row in charges])
     paid = dict(lines.values("registration_id").annotate(n=Sum("amount")).values_list("registration_id", "n"))
     owed: dict[int, list[Owed]] = defaultdict(list)
     for pk, registration, version, insurance, decision, due, government, resident in charges:
@@ -116,6 +139,25 @@ def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Ow
     return owed
 
 
+def _owed_in_unit(
+    user: User, plan: CollectionPlan, unit: CollectingUnit
+) -> dict[int, tuple[Decimal, Decimal]]:
+    """Yuan due and still open by resident of a unit, those who owe nothing left out. Two queries."""
+    lines = PaymentLine.objects.visible_to(user).filter(unit=unit)
+    paid = dict(lines.values("registration_id").annotate(n=Sum("amount")).values_list("registration_id", "n"))
+    charges = (
+        Charge.objects.visible_to(user)
+        .filter(plan=plan, current=True, unit=unit, personal_amount__gt=0)
+        .values_list("resident_id", "registration_id", "decision", "personal_amount")
+    )
+    owed: dict[int, tuple[Decimal, Decimal]] = {}
+    for resident, registration, decision, amount in charges:
+        due, open_amount = owed.get(resident, (ZERO, ZERO))
+        still = max(amount - paid.get(registration, ZERO), ZERO) if decision == Decision.ACCEPT else ZERO
+        owed[resident] = (due + amount, open_amount + still)
+    return owed
+
+
 def unit_round(user: User, unit: CollectingUnit, *, search: str = "") -> Round:
     """Households of a unit; with ``search`` only those where somebody fits. Five queries, whatever the size."""
     plan = plan_of(unit)
@@ -124,25 +166,26 @@ def unit_round(user: User, unit: CollectingUnit, *, search: str = "") -> Round:
     if search.strip():
         condition = search_condition(search, unit.township.county.code)
         wanted = set(people.filter(condition).values_list("household_id", flat=True))
-    owed = owed_by(user, plan, unit=unit) if plan is not None else {}
+    owed = _owed_in_unit(user, plan, unit) if plan is not None else {}
     homes: dict[int, Home] = {}
     rows = people.order_by("household__walk", "household_id", "-is_head", "pk").values_list(
         "pk", "household_id", "name", "nickname", "is_head", "household__number", "household__group_name",
-        "household__house_number", "household__head_name", "household__walk",
+        "household__house_number", "household__head_name",
     )  # fmt: skip
-    for pk, household, name, nickname, is_head, number, group, house, head, walk in rows:
+    for pk, household, name, nickname, is_head, number, group, house, head in rows:
         if wanted is not None and household not in wanted:
             continue
         home = homes.get(household)
         if home is None:
-            home = homes[household] = Home(household, number, group, house, head or name, walk=walk)
+            home = homes[household] = Home(household, number, group, house, head or name)
         if is_head or not home.nickname:
             home.nickname = nickname or home.nickname
         home.people += 1
-        still = sum((o.open for o in owed.get(pk, ())), ZERO)
-        home.due += sum((o.due for o in owed.get(pk, ())), ZERO)
-        home.open += still
-        home.unpaid_people += bool(still)
+        if pk in owed:
+            due, still = owed[pk]
+            home.due += due
+            home.open += still
+            home.unpaid_people += bool(still)
     found = Round(plan, found=wanted is not None)
     for home in homes.values():
         (found.unpaid if home.open else found.paid).append(home)
