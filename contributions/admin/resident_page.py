@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from contributions.models import Charge, ChargeShare, Decision, Payment, PaymentLine, TaxEntry
 from contributions.services.explain import Explanation, explain
@@ -276,12 +276,17 @@ def _clauses(plan: CollectionPlan, told: Explanation) -> list[Clause]:
 
 
 _ACTS = {
-    "resident.correct": "改了 %(fields)s",
-    "membership.change": "改了特殊群体的止期或等级",
-    "membership.mark": "标识到了“%(mark)s”",
-    "number.read": "看了身份证全号",
+    "resident.correct": gettext_noop("改了 %(fields)s"),
+    "membership.change": gettext_noop("改了特殊群体的止期或等级"),
+    "membership.mark": gettext_noop("标识到了“%(mark)s”"),
+    "number.read": gettext_noop("看了身份证全号"),
 }
-_FIELDS = {"phone": "电话", "address": "住址", "nickname": "绰号", "household": "户"}
+_FIELDS = {
+    "phone": gettext_noop("电话"),
+    "address": gettext_noop("住址"),
+    "nickname": gettext_noop("绰号"),
+    "household": gettext_noop("户"),
+}
 
 
 def _timeline(
@@ -348,7 +353,7 @@ def _payment_words(payment: Payment) -> Happened:
 
 
 def _of_event(event: AuditEvent) -> Happened:
-    names = "、".join(_FIELDS.get(f, f) for f in event.detail.get("fields", []))
+    names = "、".join(_(_FIELDS.get(f, f)) for f in event.detail.get("fields", []))
     mark = event.detail.get("mark", "")
     label = MarkState(mark).label if mark in MarkState.values else mark
     act = _(_ACTS[event.action]) % {"fields": names, "mark": label}
