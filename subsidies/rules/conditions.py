@@ -47,11 +47,6 @@ class Group:
     grades: tuple[int, ...] = ()
     severe: bool = False
 
-    def sql(self, severe_grades: tuple[int, ...]) -> str:
-        held = f"f.categories && {text_array(self.categories)}"
-        grades = severe_grades if self.severe else self.grades
-        return f"({held} AND f.disability_grade IN ({numbers(grades)}))" if grades else f"({held})"
-
 
 @dataclass(frozen=True)
 class AgeReference:
@@ -133,9 +128,9 @@ class Condition:
 
     def _group_tests(self, context: Context) -> Iterator[str]:
         if self.groups:
-            yield either(group.sql(context.severe_grades) for group in self.groups)
+            yield any_group(self.groups, context.severe_grades)
         if self.not_groups:
-            yield either(group.sql(context.severe_grades) for group in self.not_groups) + " IS NOT TRUE"
+            yield any_group(self.not_groups, context.severe_grades) + " IS NOT TRUE"
 
     def _birth_tests(self, context: Context) -> Iterator[str]:
         if self.age is not None:
@@ -245,6 +240,22 @@ def _band(entry: Entry, *, days: bool) -> Band:
     if first and last and str(first.value).zfill(10) > str(last.value).zfill(10):
         raise entry.error("band_backwards")
     return Band(ends[0], ends[1])
+
+
+def any_group(groups: Iterable[Group], severe_grades: tuple[int, ...]) -> str:
+    """SQL: whoever belongs to one of the groups; the same people give the same text, however they are named."""
+    by_grades: dict[tuple[int, ...], set[str]] = {}
+    for group in groups:
+        grades = severe_grades if group.severe else group.grades
+        by_grades.setdefault(tuple(sorted(grades)), set()).update(group.categories)
+    everybody = by_grades.get((), set())
+    tests = []
+    for grades, categories in sorted(by_grades.items()):
+        held = sorted(categories - everybody if grades else categories)
+        if held:
+            test = f"f.categories && {text_array(held)}"
+            tests.append(f"({test} AND f.disability_grade IN ({numbers(grades)}))" if grades else f"({test})")
+    return either(tests)
 
 
 # literals: only codes, whole numbers, amounts and dates come here, and these functions hold them to it

@@ -23,28 +23,15 @@ from itertools import chain
 from typing import Final
 
 from .conditions import Condition, date_literal, either, text_literal
+from .contribution import paid_rules, pension_outcomes
+from .cover import cover_columns, newborn
 from .facts import FACT_COLUMNS, RESULT_COLUMNS
-from .outcomes import (
-    AFTER,
-    BEFORE,
-    GAP,
-    LATE,
-    ON_TIME,
-    ROUTE_CLOSED,
-    Outcome,
-    Periods,
-    choices,
-    extra_groups,
-    late_from,
-    medical_outcomes,
-    paid_rules,
-    pension_outcomes,
-    periods,
-    timing,
-)
-from .plan import Plan, Waiting
+from .outcomes import Outcome
+from .periods import AFTER, BEFORE, GAP, LATE, ON_TIME, ROUTE_CLOSED, periods, timing
+from .plan import Plan
+from .premium import choices, medical_outcomes
 from .reasons import Against, context_of, reasons_against
-from .settings import WAIVED, Settings
+from .settings import Settings
 from .source import PlanError
 
 _FALSE_UNLESS_KNOWN: Final = ("in_school", "employee_pension", "employee_medical")
@@ -72,7 +59,11 @@ def resolve(plan: Plan, insurance: str, overrides: Mapping[str, object] | None =
     overrides = overrides or {}
     if "medical.age_reference_date" in overrides and _printed_birth_dates(plan):
         raise PlanError("printed_band", place="settings.medical.age_reference_date")
-    return plan.settings.with_overrides(overrides, plan.categories)
+    settings = plan.settings.with_overrides(overrides, plan.categories)
+    year = settings.whole("medical.fiscal_year")
+    if plan.medical is not None and year is not None:
+        plan.medical.standard.fiscal_of(year)
+    return settings
 
 
 def _printed_birth_dates(plan: Plan) -> bool:
@@ -105,7 +96,7 @@ def _compile(plan: Plan, insurance: str, overrides: Mapping[str, object] | None,
     against = list(reasons_against(plan, insurance, settings))
     computed = {
         "subject": "f.subject",
-        "regime": _regime(periods(plan, insurance, settings)),
+        "regime": _regime(plan, insurance, settings),
         "against": _case(each.test for each in against),
         **parts.columns,
     }
@@ -150,6 +141,9 @@ def _answer(parts: Parts) -> dict[str, str]:
             columns["decision"] = f"CASE WHEN {lapsed} THEN 'refuse' ELSE o.decision END"
             columns["reason"] = f"CASE WHEN {lapsed} THEN 'no_cover_left' ELSE o.reason END"
         warnings["no_cover_left"] = lapsed
+    if "cover_rule" in parts.columns:
+        moved = "o.covered AND p.cover_rule IS NOT NULL"
+        columns["decision_code"] = f"CASE WHEN {moved} THEN p.cover_rule ELSE o.decision_code END"
     if "household_short" in parts.columns:
         warnings["household_incomplete"] = "p.household_short AND o.decision <> 'refuse'"
     columns["warnings"] = "'{}'::text[]"
@@ -164,8 +158,9 @@ def _answer(parts: Parts) -> dict[str, str]:
     return columns
 
 
-def _regime(time: Periods) -> str:
-    """SQL of the period of a payment date."""
+def _regime(plan: Plan, insurance: str, settings: Settings) -> str:
+    """SQL of the period of a payment date. A newborn paid for in time is on time, whatever the period."""
+    time = periods(plan, insurance, settings)
     tests = [(f"f.payment_date < {date_literal(time.opens)}", BEFORE)]
     closed = []
     for route, first, last in time.window.routes:
@@ -177,6 +172,8 @@ def _regime(time: Periods) -> str:
     if closed:
         tests.append((f"{on_time} AND {either(closed)}", ROUTE_CLOSED))
     tests.append((on_time, ON_TIME))
+    if insurance == "medical" and (born := newborn(plan.premium(), settings)) is not None:
+        tests.append((born, ON_TIME))
     if time.late is not None:
         tests.append((f"f.payment_date < {date_literal(time.late.opens)}", GAP))
         tests.append((f"f.payment_date <= {date_literal(time.late.closes)}", LATE))
@@ -205,35 +202,14 @@ def _medical(plan: Plan, settings: Settings) -> Parts:
         place=f"c.regime * {len(tried) + 1} + c.waiver",
         outcomes=list(medical_outcomes(plan, settings, tried)),
     )
-    if medical.late is not None and medical.cover is not None:
-        first_day, parts.last_day = medical.cover
+    if medical.cover is not None and (columns := cover_columns(plan, settings, context, waiver)):
+        parts.columns |= columns
+        parts.last_day = medical.cover[1]
         parts.refuse_without_cover = settings.choice("medical.late_no_cover_action") == "refuse"
-        start = _waited(plan, medical.late.waiting, settings, waiver)
-        late = date_literal(late_from(plan, settings))
-        parts.columns["cover_from"] = (
-            f"CASE WHEN f.payment_date < {late} THEN {date_literal(first_day)} ELSE {start} END"
-        )
     if medical.household_code and settings.choice("medical.household_mode") == "warn":
         enrolled = "f.household_enrolled + COALESCE(f.household_employee_medical, 0)"
         parts.columns["household_short"] = f"COALESCE({enrolled} < f.household_members, FALSE)"
     return parts
-
-
-def _waited(plan: Plan, waiting: Waiting, settings: Settings, waiver: str) -> str:
-    """SQL of the first day of cover after a late payment and its waiting period."""
-    if waiting.days is not None:
-        counted = settings.choice("medical.waiting_day_count") == "include_payment_day"
-        start = f"f.payment_date + {waiting.days + (0 if counted else 1)}"
-    else:
-        months = (waiting.months or 0) + 1
-        start = f"(date_trunc('month', f.payment_date::timestamp) + INTERVAL '{months} months')::date"
-    exempt = settings.codes("medical.waiting_exempt_categories")
-    tests = [f"({waiver}) > 0"] if WAIVED in exempt else []
-    if groups := extra_groups([code for code in exempt if code != WAIVED]):
-        tests.append(Condition(groups=groups).sql(context_of(plan, "medical", settings)))
-    if tests:
-        start = f"CASE WHEN {either(tests)} THEN f.payment_date ELSE {start} END"
-    return start
 
 
 def _pension(plan: Plan, settings: Settings) -> Parts:

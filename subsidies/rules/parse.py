@@ -103,7 +103,7 @@ def build_plan(
         county=head.at("county").text(),
         township=word("township"),
         parent=word("parent"),
-        level=head.at("level").choice("district", "county_level_city", "county", "township"),
+        level=head.at("level").choice("national", "district", "county_level_city", "county", "township"),
         document_number=word("document_number"),
         issuer=word("issuer"),
         issued_on=part.date() if (part := head.get("issued_on")) else None,

@@ -14,6 +14,7 @@ from .plan import (
     PERSONAL,
     FamilySubsidy,
     GovernmentPaid,
+    Interruption,
     Late,
     Medical,
     PayerShare,
@@ -32,7 +33,7 @@ _ABOUT = "name certainty note setting"
 
 def parse_medical(entry: Entry, book: Book) -> Medical:
     """The `medical:` section. Raises PlanError, also for bands with a gap or an overlap."""
-    entry.only("standard", "cover waivers waiver_routes unclear late household extra")
+    entry.only("standard", "cover waivers waiver_routes unclear late interruption household extra")
     cover = _cover(part, book) if (part := entry.get("cover")) else None
     standard = _standard(entry.at("standard"), book)
     waivers, bands = [], []
@@ -60,8 +61,11 @@ def parse_medical(entry: Entry, book: Book) -> Medical:
         )
         unclear.append(Unclear(code, condition, clause, toggles))
     late = _late(part, book) if (part := entry.get("late")) else None
-    if late is not None and cover is None:
+    interruption = _interruption(part, book) if (part := entry.get("interruption")) else None
+    if (late is not None or interruption is not None) and cover is None:
         raise entry.error("missing_key", key="cover")
+    if interruption is not None and late is not None and late.waiting.months is None:
+        raise entry.at("late").at("waiting").error("missing_key", key="months")
     household_code = ""
     if (household := entry.get("household")) is not None:
         household.only(f"{_RULE} whole", _ABOUT)
@@ -85,6 +89,7 @@ def parse_medical(entry: Entry, book: Book) -> Medical:
         unclear=tuple(unclear),
         late=late,
         household_code=household_code,
+        interruption=interruption,
     )
 
 
@@ -100,16 +105,18 @@ def _cover(entry: Entry, book: Book) -> tuple[datetime.date, datetime.date]:
 def _standard(entry: Entry, book: Book) -> Standard:
     entry.only(_RULE, f"{_ABOUT} personal fiscal total")
 
-    def figure(key: str) -> tuple[Decimal | None, str]:
-        part = entry.get(key)
-        if part is None:
-            return None, ""
+    def figure(part: Entry) -> tuple[Decimal, str]:
         part.only("amount", "label_year")
         year = part.get("label_year")
-        return part.at("amount").amount(), year.text() if year else ""
+        return part.at("amount").amount(), str(year.whole()) if year else ""
 
-    personal, personal_year = figure("personal")
-    fiscal, fiscal_year = figure("fiscal")
+    personal, personal_year = figure(part) if (part := entry.get("personal")) else (None, "")
+    written = entry.get("fiscal")
+    listed = [] if written is None else [*written.items()] if isinstance(written.value, list) else [written]
+    fiscals = [figure(item) for item in listed]
+    if len({year for _, year in fiscals}) < len(fiscals):
+        raise entry.at("fiscal").error("label_twice")
+    fiscal, fiscal_year = fiscals[0] if fiscals else (None, "")
     total = entry.get("total")
     both = personal is not None and fiscal is not None
     if total is not None and both and total.amount() != (personal or 0) + (fiscal or 0):
@@ -122,11 +129,15 @@ def _standard(entry: Entry, book: Book) -> Standard:
             "total": _plain(total.amount()) if total else None,
             "personal_year": personal_year,
             "fiscal_year": fiscal_year,
+            "fiscal_by_year": {year: _plain(amount) for amount, year in fiscals}
+            if len(fiscals) > 1
+            else None,
         }.items()
         if value
     }
     code, clause = book.add(entry, "standard", insurance="medical", effect=effect)
-    return Standard(code, personal, fiscal, personal_year, fiscal_year, clause)
+    figures = tuple((year, amount) for amount, year in fiscals)
+    return Standard(code, personal, fiscal, personal_year, fiscal_year, clause, figures)
 
 
 def _plain(amount: Decimal | None) -> str | None:
@@ -215,6 +226,26 @@ def _late(entry: Entry, book: Book) -> Late:
     effect = {"price": price, **({"days": waiting.days} if days else {"months": waiting.months})}
     code, clause = book.add(entry, "late", insurance="medical", effect=effect)
     return Late(code, price, waiting, clause)
+
+
+def _interruption(entry: Entry, book: Book) -> Interruption:
+    entry.only(f"{_RULE} months each_further_year each_repaired_year", f"{_ABOUT} at_least")
+    months, further, repaired = (
+        entry.at(key).whole() for key in ("months", "each_further_year", "each_repaired_year")
+    )
+    long_years, long_months = None, 0
+    if (least := entry.get("at_least")) is not None:
+        least.only("years months")
+        long_years, long_months = least.at("years").whole(), least.at("months").whole()
+    effect: dict[str, object] = {
+        "months": months,
+        "each_further_year": further,
+        "each_repaired_year": repaired,
+    }
+    if long_years is not None:
+        effect["at_least"] = {"years": long_years, "months": long_months}
+    code, clause = book.add(entry, "interruption", insurance="medical", effect=effect)
+    return Interruption(code, months, further, repaired, long_years, long_months, clause)
 
 
 def parse_pension(entry: Entry, book: Book) -> Pension:

@@ -128,7 +128,11 @@ class Unclear:
 
 @dataclass(frozen=True)
 class Standard:
-    """The medical standard; a figure the paper does not print is None."""
+    """The medical standard; a figure the paper does not print is None.
+
+    `fiscal_figures` are all fiscal parts by label year in the order written; the first stands in `fiscal`, and
+    the setting `medical.fiscal_year` chooses another.
+    """
 
     code: str
     personal: Decimal | None
@@ -136,6 +140,16 @@ class Standard:
     personal_year: str
     fiscal_year: str
     clause: Clause
+    fiscal_figures: tuple[tuple[str, Decimal], ...] = ()
+
+    def fiscal_of(self, year: int) -> Decimal:
+        """The fiscal part labelled with a year. Raises PlanError where no figure has that label."""
+        figures = dict(self.fiscal_figures)
+        if str(year) not in figures:
+            raise PlanError(
+                "no_such_label", place="settings.medical.fiscal_year", year=year, known=", ".join(figures)
+            )
+        return figures[str(year)]
 
 
 @dataclass(frozen=True)
@@ -157,6 +171,23 @@ class Late:
 
 
 @dataclass(frozen=True)
+class Interruption:
+    """Waiting after missed years, in months.
+
+    `months` for the first missed collection period, `further` for each more missed year, `repaired` less for each
+    year paid back, and from `long_years` missed in a row at least `long_months` in all.
+    """
+
+    code: str
+    months: int
+    further: int
+    repaired: int
+    long_years: int | None
+    long_months: int
+    clause: Clause
+
+
+@dataclass(frozen=True)
 class Medical:
     """The medical premium of one coverage year; `cover` is its first and last day where they are known."""
 
@@ -168,6 +199,7 @@ class Medical:
     unclear: tuple[Unclear, ...]
     late: Late | None
     household_code: str
+    interruption: Interruption | None = None
 
 
 @dataclass(frozen=True)

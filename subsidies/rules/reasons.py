@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .conditions import AgeReference, Condition, Context, date_literal, either
-from .outcomes import extra_groups, paid_rules
+from .contribution import paid_rules
+from .outcomes import extra_groups
 from .plan import Exclusion, Plan
 from .settings import Settings
 

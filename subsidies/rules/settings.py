@@ -71,7 +71,12 @@ _ALL: Final = (
     _choice("medical.registered_poor_scope", "all", "not_out_only"),
     Setting("medical.family_child_max_age", "whole", None),
     _choice("medical.family_rural_scope", "first_two_kinds", "all_kinds"),
-    _choice("medical.newborn_rule", "special_case"),
+    _choice("medical.newborn_rule", "special_case", "from_birth"),
+    Setting("medical.newborn_days", "whole", 90),
+    _choice("medical.waiting_month_count", "following_months", "from_payment_day"),
+    _choice("medical.waiting_first_missed_year", "fixed_period", "adds_a_month"),
+    _choice("medical.interruption_start", "coverage_start", "payment_date"),
+    Setting("medical.fiscal_year", "whole", None),
     # pension
     _choice("pension.max_age_action", "refer", "accept", "refuse"),
     _choice("pension.min_age_reference", "payment_date", "prior_year_end"),

@@ -24,7 +24,8 @@ Path: TypeAlias = "tuple[str | int, ...]"
 
 CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PLAN_CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
-LINES: Final = re.compile(r"L\d+(-\d+)?(, ?L?\d+(-\d+)?)*")
+LINES: Final = re.compile(r"L\d+(-\d+)?(, ?L?\d+(-\d+)?)*|\S{1,12}〔\d{4}〕\d{1,4}号\S{0,12}")
+"""Where a clause stands: lines of the plan's own paper, or the number of another paper."""
 PERCENT: Final = re.compile(r"(\d{1,3}(?:\.\d{1,4})?) ?%")
 FRACTION: Final = re.compile(r"(\d{1,4})/(\d{1,4})")
 

@@ -33,7 +33,7 @@ COMPUTED = [
     example("six on 31 December", "medical", {"personal_amount": "99.99"}, birth_date="2024-12-31", **DAY),
     example("five on 31 December", "medical", {"personal_amount": "9.99"}, birth_date="2025-01-01", **DAY),
     example("gap", "medical", {"timing": "out_of_period", "personal_amount": "99.99"}, payment_date="2031-02-01"),
-    example("gap as late", "medical", {"timing": "late", "personal_amount": "300.00", "benefit_start": "2031-02-05"},
+    example("gap as late", "medical", {"timing": "late", "personal_amount": "300.00", "benefit_start": "2031-03-01"},
             payment_date="2031-02-01", settings={"medical.gap_rule": "late"}),
     example("gap refused", "medical", {"decision": "refuse", "reason": "out_of_period"}, payment_date="2031-02-01",
             settings={"medical.gap_rule": "refuse"}),

@@ -20,7 +20,7 @@ from subsidies.rules.conditions import (
     SCHOOLS,
 )
 from subsidies.rules.facts import FACT_COLUMNS, RESULT_COLUMNS
-from subsidies.rules.outcomes import REGIMES
+from subsidies.rules.periods import REGIMES
 from subsidies.rules.plan import OWN_REASONS, REASONS, Plan
 
 pytestmark = pytest.mark.django_db
