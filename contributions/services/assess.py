@@ -159,7 +159,8 @@ def _assess_insurance(
             f" FROM ({answers}) a JOIN enrollment_resident r ON r.id = a.subject",
             parameters,
         )
-        cursor.execute(f"ANALYZE {ANSWERS}")
+        if unit is not None or residents is not None:
+            cursor.execute(f"ANALYZE {ANSWERS}")  # a few: the planner must know to use indexes
         _write_assessments(cursor, parameters, result)
         _write_charges(cursor, parameters, day, result)
         _count(cursor, parameters, result)
