@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, ClassVar
 
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import models
@@ -111,6 +112,7 @@ class ScopedModelAdmin(ModelAdmin):
     list_max_show_all = 200
     list_disable_select_all = True
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
     # Counting a county's rows for a page number nobody reads costs more than the page.
     paginator = InfinitePaginator
     list_filter_submit = True

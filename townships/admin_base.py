@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import DropdownFilter
 
 from townships.models import CollectingUnit, Township, User
 
@@ -18,7 +18,7 @@ def signed_in(request: HttpRequest) -> User:
     return request.user
 
 
-class TownshipFilter(SimpleListFilter):
+class TownshipFilter(DropdownFilter):
     """镇街, of the person's scope; nothing to choose for a clerk of one township."""
 
     title = _("镇街")
@@ -38,7 +38,7 @@ class TownshipFilter(SimpleListFilter):
         return queryset.filter(**{f"{self.path}__in": list(chosen)})
 
 
-class UnitFilter(SimpleListFilter):
+class UnitFilter(DropdownFilter):
     """代收单位 of the person's scope; for a county, of the township chosen beside it."""
 
     title = _("代收单位")

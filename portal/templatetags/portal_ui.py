@@ -10,8 +10,10 @@ from typing import Any
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from foundation.money import format_yuan
 
@@ -58,8 +60,11 @@ def count(number: int | None) -> str:
 
 @register.filter
 def chinese_date(day: date | None) -> str:
-    """2022年9月1日, as official papers write dates."""
-    return "" if day is None else f"{day.year}年{day.month}月{day.day}日"
+    """2022年9月1日, as official papers write dates; 1 September 2022 for who reads English."""
+    if day is None:
+        return ""
+    chinese = (get_language() or "zh").startswith("zh")
+    return f"{day.year}年{day.month}月{day.day}日" if chinese else date_format(day, "j F Y")
 
 
 @register.filter
