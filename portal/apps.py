@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 
 # Every Django process has the Celery application, so that a task is sent to our broker. Imported here and not
@@ -14,6 +18,11 @@ __all__ = ["OfficeAdminConfig", "PortalConfig", "celery_app", "checks"]
 class PortalConfig(AppConfig):
     name = "portal"
     verbose_name = "集征"
+
+    def ready(self) -> None:
+        """The static server warns at every start about a folder that nobody has collected into yet."""
+        with contextlib.suppress(OSError):
+            Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 
 
 class OfficeAdminConfig(AdminConfig):
