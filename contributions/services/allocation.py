@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from contributions.models import CaseKind, Charge, FigureDelta, Route
@@ -25,6 +27,11 @@ from enrollment.models import CollectionPlan, Registration
 from foundation.http import Problem
 
 ZERO = Decimal("0.00")
+# What of a charge a payment rests on; the rest of its thirty columns stays where it is.
+_READ: Final = (
+    "township_id", "unit_id", "registration_id", "plan_id", "insurance", "age", "for_year", "version", "current",
+    "tier", "personal_amount", "priced_on",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,13 +97,18 @@ def allocate(
     What does not fit is a case, never a refusal. Raises Problem 400 for a charge that is not the registration's.
     """
     paid = paid_by_registration(list(registrations))
-    charges = {
-        c.registration_id: c
-        for c in Charge.objects.filter(
-            registration_id__in=registrations, current=True, for_year=plan.coverage_year
-        )
+    # The charges shown to the payer and those that stand now are the same, as a rule: one query for both.
+    found_charges = list(
+        Charge.objects.filter(
+            Q(registration_id__in=registrations, current=True, for_year=plan.coverage_year)
+            | Q(pk__in=[line.charge for line in order.lines])
+        ).only(*_READ)
+    )
+    charges = {c.registration_id: c for c in found_charges if c.current and c.for_year == plan.coverage_year}
+    quoted = {c.pk: c for c in found_charges}
+    periods = {
+        insurance: price_periods(plan, insurance) for insurance in {c.insurance for c in found_charges}
     }
-    quoted = {c.pk: c for c in Charge.objects.filter(pk__in=[line.charge for line in order.lines])}
     allocation, left = Allocation(), order.received
     for line in order.lines:
         registration = registrations[line.registration]
@@ -112,7 +124,7 @@ def allocate(
                 by=by, plan=plan, registration=registration, tier=line.tier, route=order.route, on=paid_on
             )
             charge = taken or charge
-        due = _due(plan, registration, charge, line, order.route, paid_on)
+        due = _due(plan, registration, charge, line, order.route, paid_on, periods[charge.insurance])
         amount, found = _place(registration, line, due, before, paid_on, left, as_shown=as_shown)
         allocation.lines.append((charge, line, amount))
         allocation.cases += found
@@ -130,13 +142,10 @@ def _due(
     line: LineOrder,
     route: str,
     paid_on: date,
+    periods: Sequence[tuple[date, date | None]],
 ) -> Decimal:
     other_tier = line.tier is not None and line.tier != charge.tier
-    if (
-        not other_tier
-        and route != Route.ONLINE
-        and same_price_period(price_periods(plan, charge.insurance), charge.priced_on, paid_on)
-    ):
+    if not other_tier and route != Route.ONLINE and same_price_period(periods, charge.priced_on, paid_on):
         standing: Decimal = charge.personal_amount
         return standing
     return quote_charge(
