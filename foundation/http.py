@@ -63,9 +63,7 @@ class ScopedAPIView(APIView):
         if request.user.is_authenticated:
             set_places(request.user.scope_places())
 
-    def finalize_response(
-        self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> Response:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """Personal data stays in no cache on the way."""
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
         patch_cache_control(answer, private=True, no_store=True)

@@ -118,6 +118,8 @@ def job_progress(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def job_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Stop one's own job at its next part; what is done stays done."""
-    job = get_object_or_404(Job.objects.visible_to(request.user).filter(requested_by_id=request.user.pk), pk=pk)
+    job = get_object_or_404(
+        Job.objects.visible_to(request.user).filter(requested_by_id=request.user.pk), pk=pk
+    )
     queue.cancel(by=request.user, job=job)
     return redirect("jobs:page", pk=job.pk)
