@@ -25,7 +25,7 @@ from townships.models import CollectingUnit, User
 
 # The columns are those of subsidies.rules.facts.FACT_COLUMNS, one row per resident; the evaluator reads nothing else.
 _FACTS = """
-SELECT r.id AS subject, r.birth_date, nullif(r.sex, '') AS sex, r.registration_area AS household_registration,
+SELECT {subject} AS subject, r.birth_date, nullif(r.sex, '') AS sex, r.registration_area AS household_registration,
   r.residence_permit, r.in_school, nullif(r.school, '') AS school, r.employee_pension, r.employee_medical,
   m.categories, m.disability_grade,
   fr.kind AS family_kind, fr.lawful_birth AS family_lawful_birth, fr.wife_birth_date AS family_wife_birth_date,
@@ -43,22 +43,32 @@ LEFT JOIN (
   WHERE s.valid_from <= %(on)s AND (s.valid_to IS NULL OR s.valid_to >= %(on)s) {members}
   GROUP BY s.resident_id
 ) m ON m.resident_id = r.id
-LEFT JOIN LATERAL (
-  SELECT kind, lawful_birth, wife_birth_date FROM enrollment_familyrecord f WHERE f.resident_id = r.id
-  ORDER BY f.id LIMIT 1
-) fr ON true
+{family}
 WHERE r.merged_into_id IS NULL {where}
 """
+# The first family record of each: found by index for a few people, read once for a county.
+_FAMILY_OF_FEW = """LEFT JOIN LATERAL (
+  SELECT kind, lawful_birth, wife_birth_date FROM enrollment_familyrecord f WHERE f.resident_id = r.id
+  ORDER BY f.id LIMIT 1
+) fr ON true"""
+_FAMILY_OF_ALL = """LEFT JOIN (
+  SELECT DISTINCT ON (f.resident_id) f.resident_id, f.kind, f.lawful_birth, f.wife_birth_date
+  FROM enrollment_familyrecord f ORDER BY f.resident_id, f.id
+) fr ON fr.resident_id = r.id"""
 
 
-def facts_sql(*, where: str = "", members: str = "", own_tier: bool = True) -> str:
+def facts_sql(
+    *, where: str = "", members: str = "", own_tier: bool = True, subject: str = "r.id", whole: bool = False
+) -> str:
     """SQL of the facts of real people; parameters ``on``, ``route``, ``insurance``, ``year`` (and ``tier``).
 
     ``where`` narrows residents (alias r), ``members`` their memberships (alias s). ``own_tier`` reads the tier of the
-    registration, else the parameter ``tier`` (a quote for another tier).
+    registration, else the parameter ``tier`` (a quote for another tier). ``subject`` is the key the answers go by;
+    ``whole`` is for townships and counties, where everything is read once.
     """
     tier = "g.tier" if own_tier else "%(tier)s::numeric"
-    return _FACTS.format(tier=tier, where=where, members=members)
+    family = _FAMILY_OF_ALL if whole else _FAMILY_OF_FEW
+    return _FACTS.format(tier=tier, where=where, members=members, subject=subject, family=family)
 
 
 def facts_parameters(*, insurance: str, year: int, on: date, route: str = "village") -> dict[str, Any]:

@@ -119,7 +119,7 @@ def _unknown(key: str, known: Mapping[str, Known]) -> PlanError:
     near = near or get_close_matches(key, [*SETTINGS, *known], n=6, cutoff=0.5)
     if not near:
         near = sorted({name.partition(".")[0] + ".…" for name in (*SETTINGS, *known)})
-    return PlanError("unknown_change", place=key, known=", ".join(near))
+    return PlanError("unknown_change", key=key, known=", ".join(near))
 
 
 def _check(known: Known, value: str) -> None:

@@ -1,0 +1,1 @@
+"""The plan as people read it: its rules in words, its document, and budgets of changes."""
