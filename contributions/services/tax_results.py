@@ -30,6 +30,7 @@ from enrollment.services.imports.common import (
     restore,
     whole_county,
 )
+from foundation.clock.services import offset
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import Counts, ImportKind
 from townships.models import Device, DeviceKind
@@ -203,7 +204,7 @@ _PAYMENTS: Final = """
     SELECT new_payment, township_id, unit_id, client_uuid,
         encode(sha256(convert_to(concat_ws('|', voucher, registration_id, amount), 'UTF8')), 'hex'), %(plan)s,
         household_id, name, false, route, means, coalesce(channel, ''), %(device)s,
-        (invoiced_on + time '12:00') AT TIME ZONE 'Asia/Shanghai', invoiced_on, amount, allocated, amount - allocated, ''
+        ((invoiced_on + time '12:00') AT TIME ZONE 'Asia/Shanghai') - make_interval(days => %(offset)s), invoiced_on, amount, allocated, amount - allocated, ''
     FROM import_tax WHERE appears
 """
 _LINES: Final = """
@@ -250,7 +251,9 @@ def _apply(ctx: Context) -> Counts:
     device, _made = Device.objects.get_or_create(
         county_id=values["county"], kind=DeviceKind.IMPORT, user=None, defaults={"name": _("税务回传导入")}
     )
-    appeared = ctx.execute(_PAYMENTS, device=device.pk, **values)
+    # Moments are real time, days are the county's: a demonstration's offset lies between them.
+    shift = offset(ctx.batch.county_code).days
+    appeared = ctx.execute(_PAYMENTS, device=device.pk, offset=shift, **values)
     ctx.execute(_LINES)
     new = insert_returning(ctx, "contributions_taxentry", _ENTRIES, **values)
     insert_returning(ctx, "contributions_paymentcase", _CASES)
