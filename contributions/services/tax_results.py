@@ -204,7 +204,8 @@ _PAYMENTS: Final = """
     SELECT new_payment, township_id, unit_id, client_uuid,
         encode(sha256(convert_to(concat_ws('|', voucher, registration_id, amount), 'UTF8')), 'hex'), %(plan)s,
         household_id, name, false, route, means, coalesce(channel, ''), %(device)s,
-        ((invoiced_on + time '12:00') AT TIME ZONE 'Asia/Shanghai') - make_interval(days => %(offset)s), invoiced_on, amount, allocated, amount - allocated, ''
+        ((invoiced_on + time '12:00') AT TIME ZONE 'Asia/Shanghai') - make_interval(days => %(offset)s),
+        invoiced_on, amount, allocated, amount - allocated, ''
     FROM import_tax WHERE appears
 """
 _LINES: Final = """

@@ -29,11 +29,15 @@ def running(
     """Run ``python -m …`` beside this process, its output in ``logs``; ended on the way out."""
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: PLW1509 - no thread of ours runs yet
+        process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            cwd=settings.BASE_DIR, env={**os.environ, **env}, stdout=log, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent,
-        )  # fmt: skip
+            cwd=settings.BASE_DIR,
+            env={**os.environ, **env},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread of ours runs yet
+        )
         try:
             yield process
         finally:
