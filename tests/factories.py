@@ -119,7 +119,7 @@ def make_resident(cast: Cast, unit: CollectingUnit, **values: Any) -> Resident:
     """A resident of a unit with a valid synthetic number (``number`` gives a chosen one, None none)."""
     n = next(_sequence)
     birth = values.pop("birth_date", date(1985, 5, 5))
-    number = values.pop("number", make_number("370406", birth, n % 1000))
+    number = values.pop("number", make_number("370406", birth, n % 999 + 1))
     name = values.pop("name", f"张测{'甲乙丙丁'[n % 4]}")
     keys = get_keyring()
     household = values.pop("household", None) or make_household(cast, unit, head=name)

@@ -10,12 +10,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from contributions.models import Charge
-from contributions.services.quotes import evaluate_resident
+from contributions.services.quotes import evaluate_resident, unreadable_plan
 from enrollment.models import CollectionPlan, Registration, Resident
 from foundation.audit.services import record
 from foundation.clock.services import business_date
 from foundation.http import Problem
 from subsidies.queries import explain_decision, explain_parts, rule_book
+from subsidies.rules.source import PlanError
 from townships.models import User
 
 
@@ -114,7 +115,8 @@ def explain(*, plan: CollectionPlan, resident: Resident, on: date | None = None)
 def explain_to(*, by: User, resident: int, plan_code: str = "") -> list[Explanation]:
     """``explain`` for somebody who asks about a resident of his places; the look is in the trail.
 
-    ``plan_code`` empty means the county's newest plan. Raises Problem 404 for a resident or plan he does not see.
+    ``plan_code`` empty means the county's newest plan. Raises Problem 404 for a resident or plan he does not see,
+    409 for a draft whose rules cannot be read.
     """
     person = Resident.objects.visible_to(by).filter(pk=resident, merged_into=None).first()
     plans = CollectionPlan.objects.select_related("county").filter(county=by.county)
@@ -123,7 +125,10 @@ def explain_to(*, by: User, resident: int, plan_code: str = "") -> list[Explanat
     plan = plans.order_by("-coverage_year", "-version", "-pk").first()
     if person is None or plan is None:
         raise Problem(404, "not_found", _("没有找到，或者不在您的管辖范围内。"))
-    answers = explain(plan=plan, resident=person)
+    try:
+        answers = explain(plan=plan, resident=person)
+    except PlanError:
+        raise unreadable_plan() from None
     record(
         by=by, action="explain", target_kind="resident", target=person.pk, county_code=plan.county.code,
         detail={"plan": plan.code},

@@ -141,7 +141,10 @@ def _reused(by: User, first: Payment, order: PaymentOrder) -> PaymentCase:
         township_id=first.township_id, unit_id=first.unit_id, kind=CaseKind.UUID_REUSED, payment=first,
         amount=order.received, detail={"digest": order.digest, "registrations": [ln.registration for ln in order.lines]},
     )  # fmt: skip
-    record(by=by, action="payment.uuid_reused", target_kind="payment", target=first.pk)
+    record(
+        by=by, action="payment.uuid_reused", target_kind="payment", target=first.pk,
+        county_code=first.township.county.code,
+    )  # fmt: skip
     return case
 
 
@@ -323,6 +326,6 @@ def _write_reversal(
     )
     record(
         by=by, action="payment.reverse", target_kind="payment", target=original.pk, county_code=county.code,
-        detail={"reversal": reversal.pk, "reason": reason},
+        detail={"reversal": reversal.pk},  # the reason is free text: it stays with the row
     )  # fmt: skip
     return PaymentAnswer(reversal, written, [], first=True)

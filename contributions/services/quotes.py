@@ -14,6 +14,7 @@ from enrollment.models import CollectionPlan, Registration, Window
 from foundation.http import Problem
 from subsidies.queries import rule_book
 from subsidies.rules.evaluator import evaluation_sql
+from subsidies.rules.source import PlanError
 
 
 def price_periods(plan: CollectionPlan, insurance: str) -> list[tuple[date, date | None]]:
@@ -44,14 +45,25 @@ def evaluate_resident(
         return dict(zip((c.name for c in cursor.description), row, strict=True))
 
 
+def unreadable_plan() -> Problem:
+    """What to answer where a draft plan holds no rules that compute."""
+    return Problem(409, "plan_unreadable", _("这个方案还是草稿，规则读不了，请先把方案载入完整。"))
+
+
 def quote_charge(
     *, plan: CollectionPlan, registration: Registration, on: date, route: str, tier: Decimal | None
 ) -> Decimal:
-    """Yuan the resident himself owes. Raises Problem 400 for a tier that is none of the plan's or not his to use."""
-    answer = evaluate_resident(
-        plan=plan, insurance=registration.insurance, resident=registration.resident_id, on=on, route=route,
-        tier=tier if registration.insurance == "pension" else None,
-    )  # fmt: skip
+    """Yuan the resident himself owes.
+
+    Raises Problem 400 for a tier that is none of the plan's or not his to use, 409 for a draft without readable rules.
+    """
+    try:
+        answer = evaluate_resident(
+            plan=plan, insurance=registration.insurance, resident=registration.resident_id, on=on, route=route,
+            tier=tier if registration.insurance == "pension" else None,
+        )  # fmt: skip
+    except PlanError:
+        raise unreadable_plan() from None
     if answer["reason"] in {"unknown_tier", "tier_100_not_allowed"}:
         raise Problem(400, answer["reason"], _("这个档次不在方案里，或者这位居民不能用，请重新选择档次。"))
     amount: Decimal | None = answer["personal_amount"]

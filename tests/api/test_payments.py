@@ -174,7 +174,7 @@ def test_who_does_not_collect_takes_no_money(season: Season) -> None:
     assert not Payment.objects.exists()
 
 
-FIELDS = {
+FIELDS: dict[str, list[Any]] = {
     "client_uuid": ["", "no-uuid", None, 7, []],
     "handed_over_at": ["", "yesterday", "2022-11-30T09:15:00", "2022-11-30", "0001-01-01T00:00:00+08:00",
                        "9999-12-31T23:59:59-12:00", "1899-12-31T00:00:00+08:00", 5],

@@ -29,6 +29,7 @@ def _paper(answer: Any) -> str:
 def test_it_says_who_paid_what_for_whom_and_that_it_is_no_voucher(season: Season, agent: Caller) -> None:
     """Amount in Chinese capitals, payer, lines, route, means, day of the season, and the state."""
     first = season.charge(season.cast.dong, name="周永顺")
+    assert first.household_id is not None
     with places_scope(season.cast.places):
         Household.objects.filter(pk=first.household_id).update(
             head_name="周永顺", group_name="3组", house_number="5"

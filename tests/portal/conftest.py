@@ -52,6 +52,10 @@ def _one_of_everything(
     roster = Roster.objects.create(
         **place, plan=plan, kind="payment", version=1, number=f"P-{name}", as_of=TODAY, digest="0" * 64, line_count=1,
         household_count=1,
+        totals={
+            "personal": "350.00", "government_paid": "0.00", "paid": "350.00", "medical": {"people": 1},
+            "pension": {"people": 0},
+        },
     )  # fmt: skip
     rows: list[Model] = [
         resident,

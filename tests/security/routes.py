@@ -1,0 +1,202 @@
+"""Every route of the portal and how to knock at it. A route that is not here fails the tests that read this table."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.urls import URLResolver, get_resolver
+
+from contributions.models import Charge, Payment
+from enrollment.models import Household, Resident
+from notices.models import Posting
+from rosters.models import Roster
+from tests.api.conftest import body_for
+from tests.security.conftest import Side
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+@dataclass(frozen=True)
+class Knock:
+    """A request about a side: its address and, for a POST, its body."""
+
+    path: str
+    body: dict[str, Any] | None = None
+    kind: str = FORM
+    whole_township: bool = False
+    """It names the township, of which somebody next door sees his own part."""
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """As the test client takes them."""
+        if self.body is None:
+            return {}
+        data = json.dumps(self.body) if self.kind == JSON else urlencode(self.body, doseq=True)
+        return {"data": data, "content_type": self.kind}
+
+
+def _uuid() -> str:
+    return str(uuid.uuid4())
+
+
+def _payment(side: Side) -> dict[str, Any]:
+    return body_for(side.rows[Charge])
+
+
+def _tick(side: Side) -> dict[str, Any]:
+    charge = side.rows[Charge]
+    return {"client_uuid": _uuid(), "line": f"{charge.pk}:{charge.version}", "means": "qr"}
+
+
+# Routes that name something of a place. Each knock is tried by every role at every side beyond its scope.
+OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
+    "/api/v1/villages/<str:code>/residents": [
+        lambda s: Knock(f"/api/v1/villages/{s.unit.code}/residents"),
+        lambda s: Knock(f"/api/v1/villages/{s.unit.code}/residents?search=%E4%BA%BA"),
+    ],
+    "/api/v1/residents/<int:resident>/explanation": [
+        lambda s: Knock(f"/api/v1/residents/{s.pk(Resident)}/explanation"),
+    ],
+    "/api/v1/payments": [lambda s: Knock("/api/v1/payments", _payment(s), JSON)],
+    "/api/v1/payments/<int:payment>": [lambda s: Knock(f"/api/v1/payments/{s.pk(Payment)}")],
+    "/api/v1/payments/<int:payment>/slip": [lambda s: Knock(f"/api/v1/payments/{s.pk(Payment)}/slip")],
+    "/api/v1/payments/<int:payment>/reverse": [
+        lambda s: Knock(
+            f"/api/v1/payments/{s.pk(Payment)}/reverse", {"client_uuid": _uuid(), "reason": "x"}, JSON
+        ),
+    ],
+    "/api/v1/progress": [
+        lambda s: Knock(f"/api/v1/progress?place={s.unit.code}"),
+        lambda s: Knock(f"/api/v1/progress?place={s.unit.township.code}", whole_township=True),
+    ],
+    "/api/v1/jobs/<str:job>": [lambda s: Knock(f"/api/v1/jobs/{s.job.pk}")],
+    "/village/<str:code>/": [
+        lambda s: Knock(f"/village/{s.unit.code}/"),
+        lambda s: Knock(f"/village/{s.unit.code}/?q=1"),
+    ],
+    "/village/<str:code>/<int:pk>/": [
+        lambda s: Knock(f"/village/{s.unit.code}/{s.pk(Household)}/"),
+        lambda s: Knock(f"/village/{s.unit.code}/{s.pk(Household)}/", _tick(s)),
+    ],
+    "/imports/<int:pk>/": [lambda s: Knock(f"/imports/{s.batch.pk}/")],
+    "/imports/<int:pk>/columns/": [
+        lambda s: Knock(f"/imports/{s.batch.pk}/columns/", {"header": "a", "field": "name"})
+    ],
+    "/imports/<int:pk>/check/": [lambda s: Knock(f"/imports/{s.batch.pk}/check/", {})],
+    "/imports/<int:pk>/apply/": [lambda s: Knock(f"/imports/{s.batch.pk}/apply/", {})],
+    "/imports/<int:pk>/abandon/": [lambda s: Knock(f"/imports/{s.batch.pk}/abandon/", {})],
+    "/imports/<int:pk>/undo/": [lambda s: Knock(f"/imports/{s.batch.pk}/undo/", {})],
+    "/imports/<int:pk>/errors/": [lambda s: Knock(f"/imports/{s.batch.pk}/errors/")],
+    "/imports/<int:pk>/rows/": [lambda s: Knock(f"/imports/{s.batch.pk}/rows/?code=unknown_village")],
+    "/imports/<int:pk>/rows/<int:row>/close/": [
+        lambda s: Knock(f"/imports/{s.batch.pk}/rows/{s.returned.pk}/close/", {"reason": "x"}),
+    ],
+    "/jobs/<uuid:pk>/": [lambda s: Knock(f"/jobs/{s.job.pk}/")],
+    "/jobs/<uuid:pk>/progress/": [lambda s: Knock(f"/jobs/{s.job.pk}/progress/")],
+    "/jobs/<uuid:pk>/cancel/": [lambda s: Knock(f"/jobs/{s.job.pk}/cancel/", {})],
+    "/rosters/": [lambda s: Knock(f"/rosters/?township={s.unit.township.code}")],
+    "/rosters/generate/": [
+        lambda s: Knock("/rosters/generate/", {"kind": "levy", "township": s.unit.township.code}),
+    ],
+    "/rosters/township/<str:code>.zip": [
+        lambda s: Knock(f"/rosters/township/{s.unit.township.code}.zip?kind=payment")
+    ],
+    "/rosters/<int:pk>/": [lambda s: Knock(f"/rosters/{s.pk(Roster)}/")],
+    "/rosters/<int:pk>/workbook.xlsx": [lambda s: Knock(f"/rosters/{s.pk(Roster)}/workbook.xlsx")],
+    "/notices/": [lambda s: Knock(f"/notices/?township={s.unit.township.code}")],
+    "/notices/create/": [
+        lambda s: Knock("/notices/create/", {"roster": s.pk(Roster)}),
+        lambda s: Knock(
+            "/notices/create/", {"township": s.unit.township.code, "plan": s.rows[Charge].plan.code}
+        ),
+    ],
+    "/notices/<int:pk>/posted/": [
+        lambda s: Knock(f"/notices/{s.pk(Posting)}/posted/", {"day": "2022-11-30", "place": "x"})
+    ],
+    "/notices/<int:pk>/removed/": [
+        lambda s: Knock(f"/notices/{s.pk(Posting)}/removed/", {"day": "2022-12-30"})
+    ],
+    "/notices/<int:pk>/<str:insurance>.pdf": [lambda s: Knock(f"/notices/{s.pk(Posting)}/medical.pdf")],
+    "/progress/<slug:code>/": [lambda s: Knock(f"/progress/{s.unit.township.code}/", whole_township=True)],
+    "/progress/<slug:code>/<slug:unit_code>/": [
+        lambda s: Knock(f"/progress/{s.unit.township.code}/{s.unit.code}/"),
+    ],
+}
+
+# Routes whose answer depends on who asks alone: nothing beyond his scope may stand in it.
+LISTS: dict[str, Knock] = {
+    "/": Knock("/"),
+    "/home/": Knock("/home/"),
+    "/api/v1/me": Knock("/api/v1/me"),
+    "/api/v1/auth/token": Knock("/api/v1/auth/token", {"username": "x", "password": "y"}, JSON),
+    "/api/schema/": Knock("/api/schema/"),
+    "/api/docs/": Knock("/api/docs/"),
+    "/imports/": Knock("/imports/"),
+    "/progress/": Knock("/progress/"),
+    "/favicon.ico": Knock("/favicon.ico"),
+    "/demo/enter/": Knock("/demo/enter/", {"role": "admin"}),
+    "/admin/": Knock("/admin/"),
+    "/admin/search/": Knock("/admin/search/?s=%E4%B8%99%E8%BE%9B"),
+    "/admin/find/": Knock("/admin/find/", {"q": "1"}),
+    "/admin/login/": Knock("/admin/login/"),
+    "/admin/autocomplete/": Knock(
+        "/admin/autocomplete/?app_label=enrollment&model_name=membership&field_name=resident&term="
+    ),
+    "/admin/jsi18n/": Knock("/admin/jsi18n/"),
+    "/admin/password_change/": Knock("/admin/password_change/"),
+    "/admin/password_change/done/": Knock("/admin/password_change/done/"),
+    "/admin/(?P<url>.*)$": Knock("/admin/nothing/of/the/kind/"),
+}
+# These end or change the session and show nothing; the door's tests hold them.
+SESSION = {"/sign-out/", "/language/", "/admin/logout/"}
+
+# Models with lists in the office. "places": rows of a place, 404 beyond it. "county": 404 beyond the county.
+# "shared": divisions, plans and categories that every office may read. "closed": nobody's, whoever asks.
+OFFICE: dict[str, str] = {
+    "enrollment.resident": "places", "enrollment.household": "places", "enrollment.membership": "places",
+    "enrollment.familyrecord": "places", "enrollment.registration": "places", "contributions.charge": "places",
+    "contributions.assessment": "places", "contributions.payment": "places", "contributions.paymentcase": "places",
+    "contributions.taxentry": "places", "rosters.roster": "places", "notices.posting": "places",
+    "jobs.job": "county", "imports.importbatch": "county", "imports.returnedrow": "county",
+    "audit.auditevent": "county", "townships.user": "county", "townships.device": "county",
+    "townships.township": "shared", "townships.village": "shared", "townships.collectingunit": "shared",
+    "townships.agency": "shared", "enrollment.category": "shared", "enrollment.collectionplan": "shared",
+    "enrollment.target": "shared", "enrollment.tier": "shared", "subsidies.rule": "shared",
+    "auth.group": "closed", "authtoken.tokenproxy": "closed", "axes.accessattempt": "closed",
+    "axes.accesslog": "closed", "axes.accessfailurelog": "closed",
+}  # fmt: skip
+# What the admin hangs below each model; anything else below /admin/ has to be named in LISTS.
+BELOW_A_MODEL = {
+    "", "add/", "import/", "process_import/", "export/", "<path:object_id>/", "<path:object_id>/history/",
+    "<path:object_id>/delete/", "<path:object_id>/change/",
+}  # fmt: skip
+BESIDE_THE_MODELS = {"/admin/r/<path:content_type_id>/<path:object_id>/"}
+
+
+def routes(resolver: URLResolver | None = None, before: str = "/") -> Iterator[str]:
+    """The pattern of every route, walked."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        pattern = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from routes(entry, pattern)
+        else:
+            yield pattern
+
+
+def office_pages() -> dict[str, str]:
+    """Pattern → model label of every page the admin hangs below a model."""
+    return {
+        f"/admin/{model._meta.app_label}/{model._meta.model_name}/{page}": model._meta.label_lower
+        for model in admin.site._registry
+        for page in BELOW_A_MODEL
+    }
