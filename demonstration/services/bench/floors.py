@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from demonstration.services.bench.measure import median
 from demonstration.services.bench.stage import as_owner
 from foundation.bulk import SETTINGS
 
@@ -37,31 +36,29 @@ def exists(name: str) -> bool:
     return (FLOORS / f"{name}.sql").is_file()
 
 
-def run_floor(name: str, values: Mapping[str, Any], *, runs: int = 1) -> tuple[float, bool]:
-    """Seconds of a floor (the median of ``runs``), and whether its rows are the portal's."""
+def run_floor(name: str, values: Mapping[str, Any]) -> tuple[float, bool]:
+    """Seconds of a floor, and whether its rows are the portal's."""
     parts = sections(name)
     with tempfile.TemporaryFile() as staged, as_owner() as connection, connection.cursor() as cursor:
         if "rows" in parts:
             cursor.copy_expert(f"COPY ({cursor.mogrify(parts['rows'], values).decode()}) TO STDOUT", staged)
-        seconds = []
-        for _run in range(runs):
-            make_tables(connection, parts["tables"])
-            if "staged" in parts:
-                cursor.execute(parts["staged"])
-            connection.commit()
-            staged.seek(0)
-            started = time.perf_counter()
-            for setting, value in SETTINGS.items():
-                cursor.execute("SELECT set_config(%s, %s, true)", [setting, value])
-            if "copy" in parts:
-                cursor.copy_expert(parts["copy"], staged)
-            cursor.execute(parts["work"], values)
-            connection.commit()
-            seconds.append(time.perf_counter() - started)
+        make_tables(connection, parts["tables"])
+        if "staged" in parts:
+            cursor.execute(parts["staged"])
+        connection.commit()
+        staged.seek(0)
+        started = time.perf_counter()
+        for setting, value in SETTINGS.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", [setting, value])
+        if "copy" in parts:
+            cursor.copy_expert(parts["copy"], staged)
+        cursor.execute(parts["work"], values)
+        connection.commit()
+        seconds = time.perf_counter() - started
         cursor.execute(parts["same"], values)
         differing = int(cursor.fetchone()[0])
         connection.rollback()
-        return median(seconds), differing == 0
+        return seconds, differing == 0
 
 
 def make_tables(connection: Any, names: str) -> None:

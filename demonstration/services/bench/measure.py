@@ -34,10 +34,12 @@ class Figures:
     same_rows: bool | None = None
     more: Answer = field(default_factory=dict)
 
-    def beside(self, floor_seconds: float, *, same_rows: bool | None = None) -> None:
-        """Note the floor: the ratio is how many times its time the step takes."""
+    def beside(
+        self, floor_seconds: float, *, same_rows: bool | None = None, ratio: float | None = None
+    ) -> None:
+        """Note the floor. The ratio is how many times its time the step takes, unless the caller knows better."""
         self.floor_seconds, self.same_rows = floor_seconds, same_rows
-        self.ratio = self.seconds / floor_seconds if floor_seconds else None
+        self.ratio = ratio if ratio is not None else self.seconds / floor_seconds
 
     def as_json(self) -> Answer:
         """The step as ``latest.json`` keeps it; what does not apply is null."""

@@ -56,9 +56,8 @@ def payments(stage: Stage, with_floor: bool) -> Figures:
     figures = Figures(rows=rows, seconds=seconds, peak_mb=peak, more=answer)
     if with_floor and made:
         each, same = _floor(made)
-        figures.beside(each * rows, same_rows=same)
         # One client beside one connection: four clients at once would beat a floor that works alone.
-        figures.ratio = answer["alone_mean_ms"] / 1000 / each
+        figures.beside(each * rows, same_rows=same, ratio=answer["alone_mean_ms"] / 1000 / each)
         figures.more["floor_payment_ms"] = round(each * 1000, 2)
     return figures
 

@@ -40,28 +40,47 @@ def _values(stage: Stage) -> dict[str, Any]:
 
 
 def _measure(
-    stage: Stage, work: Callable[[], Answer], floor: str, left: tuple[str, ...], *, with_floor: bool
+    stage: Stage,
+    work: Callable[[], Answer],
+    floor: Callable[[], tuple[float, bool]] | None,
+    left: tuple[str, ...] = (),
 ) -> Figures:
-    """Run a step ``stage.runs`` times from the same start and its floor as often; medians of both.
+    """Run a step ``stage.runs`` times from the same start, its floor after each; medians of seconds and of ratios.
 
-    ``work`` answers {rows, seconds, …} and runs in a child.
+    ``work`` answers {rows, seconds, …} and runs in a child. Neighbours in time share what else the machine does, so
+    their ratio tells more than the ratio of two medians. ``left`` are tables to empty before the step is run again.
     """
-    runs = stage.runs if with_floor else 1
-    answers = []
-    for run in range(runs):
-        if run:
+    answers: list[Answer] = []
+    floors: list[tuple[float, bool]] = []
+    for run in range(stage.runs if floor else 1):
+        if run and left:
             empty(left)
         answers.append(in_child(work))
+        if floor:
+            floors.append(floor())
+    seconds = [answer["seconds"] for answer in answers]
+    last = answers[-1]
     figures = Figures(
-        rows=int(answers[-1]["rows"]),
-        seconds=median([answer["seconds"] for answer in answers]),
+        rows=int(last["rows"]),
+        seconds=median(seconds),
         peak_mb=max(answer["peak_mb"] for answer in answers),
-        more={key: value for key, value in answers[-1].items() if key not in {"rows", "seconds", "peak_mb"}},
+        more={key: value for key, value in last.items() if key not in {"rows", "seconds", "peak_mb"}},
     )
-    if with_floor and exists(floor):
-        seconds, same = run_floor(floor, _values(stage), runs=runs)
-        figures.beside(seconds, same_rows=same)
+    if floors:
+        figures.beside(
+            median([took for took, _same in floors]),
+            same_rows=all(same for _took, same in floors),
+            ratio=median([mine / took for mine, (took, _same) in zip(seconds, floors, strict=True)]),
+        )
     return figures
+
+
+def _floor(stage: Stage, name: str, *, wanted: bool) -> Callable[[], tuple[float, bool]] | None:
+    """The floor of that name, if it is wanted and somebody wrote one."""
+    if not wanted or not exists(name):
+        return None
+    values = _values(stage)
+    return lambda: run_floor(name, values)
 
 
 def import_registration(stage: Stage, with_floor: bool) -> Figures:
@@ -78,7 +97,7 @@ def import_registration(stage: Stage, with_floor: bool) -> Figures:
         forget_uploads()
         return {"rows": got["read"], "seconds": seconds, "rejected": got["rejected"]}
 
-    return _measure(stage, work, "import", LEFT_BY_IMPORT, with_floor=with_floor)
+    return _measure(stage, work, _floor(stage, "import", wanted=with_floor), LEFT_BY_IMPORT)
 
 
 def assess_county(stage: Stage, with_floor: bool) -> Figures:
@@ -91,7 +110,9 @@ def assess_county(stage: Stage, with_floor: bool) -> Figures:
         seconds = time.perf_counter() - started
         return {"rows": result.assessed, "seconds": seconds, "charges": result.charges}
 
-    return _measure(stage, work, f"assess-{stage.spec.plan}", LEFT_BY_ASSESS, with_floor=with_floor)
+    return _measure(
+        stage, work, _floor(stage, f"assess-{stage.spec.plan}", wanted=with_floor), LEFT_BY_ASSESS
+    )
 
 
 def levy_rosters(stage: Stage, with_floor: bool) -> Figures:
@@ -106,7 +127,7 @@ def levy_rosters(stage: Stage, with_floor: bool) -> Figures:
             raise RuntimeError(f"the roster job is {job.state}: {job.error}")
         return {"rows": job.result["lines"], "seconds": seconds, "rosters": job.result["rosters"]}
 
-    return _measure(stage, work, "rosters", LEFT_BY_ROSTERS, with_floor=with_floor)
+    return _measure(stage, work, _floor(stage, "rosters", wanted=with_floor), LEFT_BY_ROSTERS)
 
 
 def export_workbooks(stage: Stage, with_floor: bool) -> Figures:
@@ -127,22 +148,14 @@ def export_workbooks(stage: Stage, with_floor: bool) -> Figures:
             "bytes": got["bytes"],
         }
 
-    runs = stage.runs if with_floor else 1
+    def floor() -> tuple[float, bool]:
+        bare = in_child(lambda: bare_workbooks(out))
+        return bare["seconds"], True
+
     try:
-        answers = [in_child(work) for _run in range(runs)]
-        figures = Figures(
-            rows=answers[-1]["rows"],
-            seconds=median([answer["seconds"] for answer in answers]),
-            peak_mb=max(answer["peak_mb"] for answer in answers),
-            more={"workbooks": answers[-1]["workbooks"], "bytes": answers[-1]["bytes"]},
-        )
-        if with_floor:
-            floors = [in_child(lambda: bare_workbooks(out)) for _run in range(runs)]
-            same = floors[-1]["workbooks"] == answers[-1]["workbooks"]
-            figures.beside(median([floor["seconds"] for floor in floors]), same_rows=same)
+        return _measure(stage, work, floor if with_floor else None)
     finally:
         out.unlink(missing_ok=True)
-    return figures
 
 
 def bare_workbooks(path: Path) -> Answer:
