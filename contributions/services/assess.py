@@ -149,17 +149,18 @@ def _assess_insurance(
     parameters |= {"county": plan.county_id, "plan": plan.pk, "age_day": date(plan.coverage_year - 1, 12, 31)}
     answers = evaluation_sql(rule_book(plan), insurance, facts="facts")
     members = "AND s.resident_id = ANY(%(residents)s)" if residents is not None else ""
+    few = unit is not None or residents is not None
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {ANSWERS}")
         cursor.execute(
             f"CREATE TEMPORARY TABLE {ANSWERS} ON COMMIT DROP AS"
-            f" WITH facts AS ({facts_sql(where=where, members=members)})"
+            f" WITH facts AS ({facts_sql(where=where, members=members, whole=not few)})"
             f" SELECT a.*, r.township_id, r.unit_id, r.household_id,"
             f" extract(year FROM age(%(age_day)s::date, r.birth_date))::smallint AS age"
             f" FROM ({answers}) a JOIN enrollment_resident r ON r.id = a.subject",
             parameters,
         )
-        if unit is not None or residents is not None:
+        if few:
             cursor.execute(f"ANALYZE {ANSWERS}")  # a few: the planner must know to use indexes
         _write_assessments(cursor, parameters, result)
         _write_charges(cursor, parameters, day, result)
@@ -225,23 +226,20 @@ def _write_charges(cursor: Any, parameters: dict[str, Any], day: date, result: A
     columns = ", ".join(COPIED)
     values = ", ".join(_value(c) for c in COPIED)
     cursor.execute(
-        f"INSERT INTO contributions_charge (registration_id, resident_id, household_id, plan_id, insurance,"
+        f"WITH made AS (INSERT INTO contributions_charge (registration_id, resident_id, household_id, plan_id, insurance,"
         f" coverage_year, for_year, kind, version, current, township_id, unit_id, tier, age, priced_on, {columns})"
         f" SELECT a.registration_id, a.subject, a.household_id, %(plan)s, %(insurance)s, %(year)s, %(year)s, 'ordinary',"
         f" a.version, true, a.at_township, a.at_unit, a.tier, a.age, %(on)s, {values}"
-        f" FROM charges_to_write a WHERE a.chargeable",
+        f" FROM charges_to_write a WHERE a.chargeable RETURNING id, registration_id),"
+        f" shared AS (INSERT INTO contributions_chargeshare (charge_id, payer, amount, rule, township_id, unit_id)"
+        f" SELECT made.id, p.payer, p.amount, a.waiver_code, a.at_township, a.at_unit"
+        f" FROM made JOIN charges_to_write a ON a.registration_id = made.registration_id"
+        f" CROSS JOIN LATERAL (VALUES (a.payer_1, a.amount_1), (a.payer_2, a.amount_2)) p (payer, amount)"
+        f" WHERE p.payer IS NOT NULL AND p.amount > 0)"
+        f" SELECT count(*) FROM made",
         parameters,
     )
-    result.charges += cursor.rowcount
-    for number in (1, 2):
-        cursor.execute(
-            f"INSERT INTO contributions_chargeshare (charge_id, payer, amount, rule, township_id, unit_id)"
-            f" SELECT c.id, a.payer_{number}, a.amount_{number}, a.waiver_code, a.at_township, a.at_unit"
-            f" FROM charges_to_write a JOIN contributions_charge c ON c.registration_id = a.registration_id"
-            f" AND c.current AND c.kind = 'ordinary' AND c.for_year = %(year)s"
-            f" WHERE a.chargeable AND a.payer_{number} IS NOT NULL AND a.amount_{number} > 0",
-            parameters,
-        )
+    result.charges += cursor.fetchone()[0]
     cursor.execute("DROP TABLE charges_to_write")
 
 
@@ -250,25 +248,22 @@ def _count(cursor: Any, parameters: dict[str, Any], result: AssessResult) -> Non
     for decision, count in cursor.fetchall():
         result.assessed += count
         result.decisions[decision] = result.decisions.get(decision, 0) + count
-    mine = (
-        "c.current AND c.plan_id = %(plan)s AND c.insurance = %(insurance)s AND EXISTS"
-        f" (SELECT 1 FROM {ANSWERS} a WHERE a.subject = c.resident_id)"
-    )
     cursor.execute(
-        "SELECT coalesce(sum(personal_amount), 0), coalesce(sum(fiscal_subsidy_amount), 0),"
-        " coalesce(sum(pension_government_subsidy), 0), coalesce(sum(family_planning_subsidy), 0)"
-        f" FROM contributions_charge c WHERE {mine}",
+        "WITH mine AS MATERIALIZED (SELECT id, personal_amount, fiscal_subsidy_amount, pension_government_subsidy,"
+        " family_planning_subsidy FROM contributions_charge c WHERE c.current AND c.plan_id = %(plan)s"
+        f" AND c.insurance = %(insurance)s AND EXISTS (SELECT 1 FROM {ANSWERS} a WHERE a.subject = c.resident_id)),"
+        " parts AS (SELECT sum(personal_amount) AS personal, sum(fiscal_subsidy_amount) AS fiscal_subsidy,"
+        " sum(pension_government_subsidy) AS pension_subsidy, sum(family_planning_subsidy) AS family_planning_subsidy"
+        " FROM mine)"
+        " SELECT p.name, p.amount FROM parts CROSS JOIN LATERAL (VALUES ('personal', personal),"
+        " ('fiscal_subsidy', fiscal_subsidy), ('pension_subsidy', pension_subsidy),"
+        " ('family_planning_subsidy', family_planning_subsidy)) p (name, amount)"
+        " UNION ALL (SELECT s.payer, sum(s.amount) FROM contributions_chargeshare s JOIN mine ON mine.id = s.charge_id"
+        " GROUP BY s.payer ORDER BY s.payer)",
         parameters,
     )
-    personal, *others = cursor.fetchone()
-    result.personal += personal
-    cursor.execute(
-        "SELECT s.payer, sum(s.amount) FROM contributions_chargeshare s"
-        f" JOIN contributions_charge c ON c.id = s.charge_id WHERE {mine} GROUP BY s.payer ORDER BY s.payer",
-        parameters,
-    )
-    named = [("personal", personal), *cursor.fetchall()]
-    named += zip(("fiscal_subsidy", "pension_subsidy", "family_planning_subsidy"), others, strict=True)
+    named = cursor.fetchall()
+    result.personal += named[0][1] or 0
     for payer, amount in named:
         if amount:
             result.shares[payer] = result.shares.get(payer, Decimal("0.00")) + amount
