@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from contributions.models import Means
+from contributions.models import Means, Payment
 from contributions.services.counter import take_from_household
 from contributions.village import household_members, plan_of, unit_round
 from enrollment.models import CollectionPlan, Household
@@ -21,6 +21,8 @@ from enrollment.models.plans import CollectionMode
 from foundation.http import Problem
 from townships.models import CollectingUnit, User
 from townships.rules import may
+
+SLIPS_OFFERED = 6
 
 
 def _person(request: HttpRequest) -> User:
@@ -85,6 +87,9 @@ def household_page(request: HttpRequest, code: str, pk: int) -> HttpResponse:
         "direct": plan.collection_mode == CollectionMode.DIRECT,
         "may_collect": may(user.role, "collect"),
         "client_uuid": uuid.uuid4(),
+        "slips": Payment.objects.visible_to(user)
+        .filter(unit=unit, household_id=household.pk, plan=plan, reverses=None)
+        .order_by("-pk")[:SLIPS_OFFERED],
     }
     return render(request, "contributions/household.html", context)
 

@@ -12,7 +12,8 @@ from contributions.models import Payment, TaxEntry
 from enrollment.models import Household
 from foundation.audit.models import AuditEvent
 from foundation.scope.context import places_scope
-from tests.api.conftest import TODAY, Caller, Season, body_for, token_of
+from foundation.scope.places import NOWHERE
+from tests.api.conftest import TODAY, Caller, Season, body_for, session_of, token_of
 
 
 @pytest.fixture
@@ -104,3 +105,15 @@ def test_foreign_and_unknown_slips_answer_alike(season: Season, agent: Caller) -
     agent.headers["Accept"] = "application/pdf"
     assert agent.get("payments/999999999/slip").json()["code"] == "not_found"
     assert token_of(season.cast.user("county_leader")).get(f"payments/{foreign}/slip").status_code == 403
+
+
+def test_the_households_page_leads_to_its_slips(season: Season, agent: Caller) -> None:
+    """Whoever pays at the agent's table is handed the slip from the page he paid on."""
+    charge = season.charge(season.cast.dong)
+    payment = agent.post("payments", body_for(charge)).json()["payment"]
+    browser = session_of(season.cast.user("village_agent"))
+    with places_scope(NOWHERE):
+        page = browser.client.get(f"/village/{season.cast.dong.code}/{charge.household_id}/")
+    address = f"/api/v1/payments/{payment}/slip"
+    assert f'href="{address}"' in page.content.decode()
+    assert "待税务回传" in _paper(browser.get(address.removeprefix("/api/v1/")))
