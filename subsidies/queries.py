@@ -153,6 +153,8 @@ _EXAMPLE_KEYS: Final = {"id", "insurance", "resident", "payment_date", "expected
 _MAPPINGS: Final = ("resident", "expected", "settings")
 _QUOTE: Final = ("tier", "payment_date", "route")
 _PAYERS: Final = "payers"
+_OF_RULES: Final = ("subsidy_payer", "family_payer", "personal_year", "fiscal_year")
+"""Keys of `expected` that are read from the rules an answer names."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,26 @@ class Checked:
 
 
 def examples_path(code: str) -> Path:
-    """Where a plan's own worked examples lie."""
+    """Where a plan's worked examples lie."""
     return PLANS / "examples" / f"{code}.json"
+
+
+def plan_examples(code: str) -> list[dict[str, Any]]:
+    """All worked examples of a plan: its file, and `<code>-own.json` with those added so that every rule has one.
+
+    Raises PlanError where there is no file of the plan, or one cannot be read.
+    """
+    added = PLANS / "examples" / f"{code}-own.json"
+    return read_examples(examples_path(code), code) + (read_examples(added, code) if added.exists() else [])
+
+
+def facts_of(plan: Plan, example: Mapping[str, Any], subject: int) -> dict[str, object]:
+    """The row of facts of an example. Raises PlanError naming it for anything that is not a fact."""
+    try:
+        quote = {key: example.get(key) for key in _QUOTE}
+        return facts_row(subject, example["resident"], quote, plan.categories)
+    except PlanError as error:
+        raise error.within(str(example["id"])) from None
 
 
 def read_examples(path: Path, plan: str) -> list[dict[str, Any]]:
@@ -207,11 +227,7 @@ def check_examples(plan: Plan, examples: Sequence[Mapping[str, Any]]) -> Checked
     """
     together: dict[tuple[str, str], list[tuple[Mapping[str, Any], dict[str, object]]]] = {}
     for subject, example in enumerate(examples, start=1):
-        quote = {key: example.get(key) for key in _QUOTE}
-        try:
-            row = facts_row(subject, example["resident"], quote, plan.categories)
-        except PlanError as error:
-            raise error.within(str(example["id"])) from None
+        row = facts_of(plan, example, subject)
         settings_key = json.dumps(example.get("settings") or {}, sort_keys=True)
         together.setdefault((example["insurance"], settings_key), []).append((example, row))
     failed: dict[str, dict[str, tuple[object, object]]] = {}
@@ -221,18 +237,19 @@ def check_examples(plan: Plan, examples: Sequence[Mapping[str, Any]]) -> Checked
         except PlanError as error:
             raise error.within(str(members[0][0]["id"])) from None
         for (example, _), answer in zip(members, answers, strict=True):
-            if differences := _differences(example["expected"], answer):
-                failed[str(example["id"])] = differences
+            if found := differences(plan, example["expected"], answer):
+                failed[str(example["id"])] = found
     in_order = {str(each["id"]): failed[str(each["id"])] for each in examples if str(each["id"]) in failed}
     return Checked(plan.code, len(examples), in_order)
 
 
-def _differences(
-    expected: Mapping[str, object], answer: Mapping[str, Any]
+def differences(
+    plan: Plan, expected: Mapping[str, object], answer: Mapping[str, Any]
 ) -> dict[str, tuple[object, object]]:
+    """What an answer has otherwise than expected: {key: (expected, actual)}."""
     result: dict[str, tuple[object, object]] = {}
     for key, wanted in expected.items():
-        got = told(answer, key)
+        got = _of_rules(plan, answer, key) if key in _OF_RULES else told(answer, key)
         if key == "warnings" and isinstance(wanted, list) and isinstance(got, list):
             same = set(wanted) <= set(got)
         else:
@@ -240,6 +257,20 @@ def _differences(
         if not same:
             result[key] = (wanted, got)
     return result
+
+
+def _of_rules(plan: Plan, answer: Mapping[str, Any], key: str) -> object:
+    """What the rules an answer names say beside its amounts: who pays a subsidy, the year a figure is labelled."""
+    if key.endswith("_payer"):
+        code = answer["family_code" if key == "family_payer" else "subsidy_code"]
+        rule = plan.rule(code) if code else None
+        return rule.shares[0][0] if rule and rule.shares else None
+    standard = plan.premium().standard
+    if key == "personal_year":
+        return standard.personal_year
+    return next(
+        (year for year, amount in standard.fiscal_figures if amount == answer["fiscal_subsidy_amount"]), None
+    )
 
 
 def told(answer: Mapping[str, Any], key: str) -> object:

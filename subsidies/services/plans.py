@@ -15,10 +15,9 @@ from subsidies.models import Rule
 from subsidies.queries import (
     Checked,
     check_examples,
-    examples_path,
     fixture_path,
+    plan_examples,
     plan_from_file,
-    read_examples,
     rule_book,
 )
 from subsidies.rules.plan import Plan, RuleRow
@@ -198,7 +197,7 @@ def publish_plan(*, by: Any, plan: CollectionPlan) -> Checked:
     Returns the check; the plan is published when nothing failed. Raises PlanError where it has no examples.
     """
     locked = CollectionPlan.objects.select_for_update().get(pk=plan.pk)
-    checked = check_examples(rule_book(locked), read_examples(examples_path(locked.code), locked.code))
+    checked = check_examples(rule_book(locked), plan_examples(locked.code))
     if not checked.failed and locked.status in (PlanStatus.PROVISIONAL, PlanStatus.DRAFT):
         locked.status = PlanStatus.PUBLISHED
         locked.published_at = timezone.now()

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from subsidies.queries import PLANS, fixture_path, plan_from_file, price
+from subsidies.queries import PLANS, fixture_path, plan_examples, plan_from_file, price
 from tests.subsidies.asking import check, example, holds
 
 pytestmark = pytest.mark.django_db
 
 EXAMPLES = [
     (path.stem, each["id"])
-    for path in sorted((PLANS / "examples").glob("*.json"))
-    for each in json.loads(path.read_text(encoding="utf-8"))["examples"]
+    for path in sorted(PLANS.glob("*.yaml"))
+    for each in plan_examples(path.stem)
 ]
 
 _answers: dict[str, dict[str, Any]] = {}

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from foundation.commands import PortalCommand, Unusable
-from subsidies.queries import check_examples, examples_path, find_rule_book, read_examples
+from subsidies.queries import check_examples, find_rule_book, plan_examples, read_examples
 from subsidies.rules.source import PlanError
 from subsidies.services.messages import describe
 
@@ -27,7 +27,8 @@ class Command(PortalCommand):
         code = options["plan"]
         try:
             plan = find_rule_book(code)
-            examples = read_examples(options["examples"] or examples_path(code), code)
+            path = options["examples"]
+            examples = read_examples(path, code) if path else plan_examples(code)
             checked = check_examples(plan, examples)
         except PlanError as error:
             raise Unusable(f"{code}: {describe(error)}") from None
