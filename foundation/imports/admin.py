@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from foundation.imports.kinds import kinds_for
 from foundation.imports.models import BatchState, ImportBatch, ReturnedRow
 from foundation.office import ScopedModelAdmin, Waiting, waits_in_office
 
@@ -65,11 +66,13 @@ def rows_returned(user: Any, today: date) -> Iterator[Waiting]:
         .annotate(n=Count("pk"), since=Min("batch__applied_at"))
         .order_by("batch_id")
     )
+    # Who only reads has no import page; the batch of the office is theirs.
+    page = "imports:batch" if kinds_for(user) else "admin:imports_importbatch_change"
     for row in open_rows[:5]:
         if row["since"] is not None:
             yield Waiting(
                 title=_("名单退回的行"), note=row["batch__file_name"], since=row["since"], count=row["n"],
-                unit=_("行"), url=reverse("imports:rows", args=[row["batch_id"]]),
+                unit=_("行"), url=reverse(page, args=[row["batch_id"]]),
                 button=_("看退回"),
             )  # fmt: skip
 

@@ -67,6 +67,8 @@ def home(request: HttpRequest) -> HttpResponse:
     kinds = _kinds(request)
     wanted = request.POST.get("kind") or request.GET.get("kind", "")
     kind = next((each for each in kinds if each.name == wanted), kinds[0])
+    if request.method == "POST" and kind.name != wanted:
+        raise PermissionDenied  # a file is never taken for another kind than its sender named
     problem = ""
     if request.method == "POST":
         try:

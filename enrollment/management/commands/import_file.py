@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.db import transaction
+from xlsxwriter.exceptions import FileCreateError
 
 from enrollment.services.imports.common import find_plan
 from foundation.commands import PortalCommand, Unusable
@@ -102,8 +103,8 @@ class Command(PortalCommand):
         if errors is not None and batch.rejected_count:
             try:
                 write_error_book(batch, errors, paths=paths)
-            except OSError as error:
-                raise Unusable(f"cannot write {errors}: {error.strerror}") from None
+            except (OSError, FileCreateError):
+                raise Unusable(f"cannot write {errors}: name a file in a directory that exists") from None
 
     def _progress(self, what: str, done: int, total: int) -> None:
         if what == "read":
