@@ -17,7 +17,14 @@ from typing import Any
 
 import psycopg2
 import pytest
+from hypothesis import settings as hypothesis_settings
 from filelock import FileLock
+
+
+# The same cases at every run of the suite: a property that fails, fails for everybody. Searching goes on by hand with
+# ``--hypothesis-profile=default``.
+hypothesis_settings.register_profile("suite", derandomize=True, deadline=None, print_blob=True)
+hypothesis_settings.load_profile("suite")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
