@@ -17,9 +17,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from hypothesis import settings as hypothesis_settings
 from filelock import FileLock
-
+from hypothesis import settings as hypothesis_settings
 
 # The same cases at every run of the suite: a property that fails, fails for everybody. Searching goes on by hand with
 # ``--hypothesis-profile=default``.
