@@ -22,7 +22,7 @@ from rest_framework.authtoken.models import Token
 from contributions.models import Charge
 from demonstration.services import processes
 from demonstration.services.bench.floors import make_tables, sections
-from demonstration.services.bench.measure import Answer, Figures, in_child, peak_of, percentile
+from demonstration.services.bench.measure import Answer, Figures, cpu_of, in_child, peak_of, percentile
 from demonstration.services.bench.stage import CLERKS, Stage, as_owner
 from foundation.clock.services import offset
 from foundation.scope.context import places_scope
@@ -73,9 +73,11 @@ def _collect(stage: Stage) -> Answer:
     tokens = [Token.objects.get_or_create(user=User.objects.get(username=name))[0].key for name in CLERKS]
     with _web(stage.out) as (port, pids):
         _post_all(port, tokens, first)
+        used = cpu_of(pids())
         started = time.perf_counter()
         heard = _post_all(port, tokens, middle)
         seconds = time.perf_counter() - started
+        used = cpu_of(pids()) - used
         single = _post_all(port, tokens[:1], last)
         peak = peak_of(pids())
     refused = [text for client in [*heard, *single] for text in client.refused]
@@ -91,6 +93,7 @@ def _collect(stage: Stage) -> Answer:
         "p95_ms": round(percentile(times, 0.95) * 1000, 1) if times else None,
         "alone_mean_ms": round(sum(lonely) / len(lonely) * 1000, 2),
         "alone_p95_ms": round(percentile(lonely, 0.95) * 1000, 1),
+        "cpu_ms": round(used / len(times) * 1000, 1) if used else None,
         "clients": len(tokens),
         "web_peak_mb": peak,
         "made": [pk for client in single for pk in client.payments],

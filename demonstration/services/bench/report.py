@@ -21,6 +21,7 @@ NOTES = (
     ("p95_ms", "p95 {} ms"),
     ("alone_p95_ms", "alone p95 {} ms"),
     ("cold_ms", "cold {} ms"),
+    ("cpu_ms", "CPU {} ms"),
     ("queries", "{} queries"),
     ("recount_seconds", "recount {} s"),
 )
