@@ -15,14 +15,15 @@ from django.utils.translation import gettext_noop
 
 from foundation.clock.services import business_date
 from townships.models import County
-from townships.rules import OFFICE_ROLES, permits
+from townships.rules import ACTS, OFFICE_ROLES, permits
 
 # The order of the year. A part is (title, view, what it takes): a model label asks the permission table, a set
 # names the roles. A part whose page does not exist yet is left out.
 _EVERYBODY = OFFICE_ROLES
 _IMPORTERS = frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "department", "township_clerk"})
 _COLLECTORS = frozenset({"tax_bureau", "medical_bureau", "hr_bureau", "township_clerk", "auditor"})
-_PROGRESS = _EVERYBODY - {"department"}
+_PROGRESS = (_EVERYBODY - {"department"}) | {"county_leader"}
+_PLAN_READERS, _BUDGETERS = ACTS["read_plans"], ACTS["budget"]
 
 Part = tuple[str, str, "str | frozenset[str]"]
 NAVIGATION: list[tuple[str, str, list[Part]]] = [
@@ -30,11 +31,8 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
         gettext_noop("方案"),
         "book",
         [
-            (
-                gettext_noop("征缴方案"),
-                "admin:enrollment_collectionplan_changelist",
-                "enrollment.collectionplan",
-            ),
+            (gettext_noop("征缴方案"), "plans:list", _PLAN_READERS),
+            (gettext_noop("测算"), "plans:budgets", _BUDGETERS),
             (gettext_noop("规则"), "admin:subsidies_rule_changelist", "subsidies.rule"),
             (gettext_noop("任务数"), "admin:enrollment_target_changelist", "enrollment.target"),
         ],

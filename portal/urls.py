@@ -41,6 +41,7 @@ APPS = [
     ("api/v1/", "progress.api_urls"),
     ("api/v1/", "foundation.jobs.api_urls"),
     ("village/", "contributions.urls"),
+    ("plans/", "contributions.plan_urls"),
     ("imports/", "foundation.imports.urls"),
     ("jobs/", "foundation.jobs.urls"),
     ("rosters/", "rosters.urls"),

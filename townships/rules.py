@@ -111,6 +111,11 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "post": frozenset({"township_clerk"}),
     "assess": _REGISTER_ROLES - {"auditor"},
     "reveal_number": _REGISTER_ROLES,
+    # Plans are public papers; what a change would cost is for whoever proposes, pays, decides or audits it.
+    "read_plans": OFFICE_ROLES | {"county_leader"},
+    "budget": frozenset(
+        {"admin", "tax_bureau", "medical_bureau", "hr_bureau", "finance_bureau", "auditor", "county_leader"}
+    ),
 }
 
 

@@ -1,7 +1,7 @@
 """What a change would cost before anybody decides: the registered, priced twice, and nothing written.
 
-1. The facts of everybody registered under the plan, within the running scope, are gathered once an insurance.
-2. The one evaluator answers for them under the plan as it is and under the changed plan.
+1. The facts of everybody registered under the plan, within the running scope, are read once an insurance.
+2. Beside each person the one evaluator answers twice: under the plan as it is and under the changed plan.
 3. Both answers are counted by township and payer. An insurance the change does not touch is answered once.
 
 Counted is what a charge would hold: whoever is accepted or waits for the period, at his amounts. Payments made
@@ -26,6 +26,7 @@ from foundation.bulk import bulk_settings
 from foundation.clock.services import business_date
 from subsidies.queries import rule_book
 from subsidies.rules.changes import change_plan
+from subsidies.rules.conditions import text_literal
 from subsidies.rules.evaluator import evaluation_sql
 from subsidies.rules.plan import PERSONAL, Plan
 from townships.models import Township
@@ -42,20 +43,18 @@ _SUBJECT: Final = f"(g.township_id::bigint << {_TOWNSHIP_BIT}) + r.id"
 # Stands for a township in the row that counts people over both insurances.
 _EVERYBODY: Final = -1
 
-# What an answer gives to whom: column of the amount, and the payer or the column that names him.
+# What an answer gives: to the resident, to the payers it names, and the subsidies.
 _PARTS: Final = (
-    ("personal_amount", PERSONAL),
-    ("amount_1", ""),
-    ("amount_2", ""),
-    *zip(
-        ("fiscal_subsidy_amount", "pension_government_subsidy", "family_planning_subsidy"),
-        SUBSIDIES,
-        strict=True,
-    ),
-)
+    "personal_amount", "amount_1", "amount_2", "fiscal_subsidy_amount", "pension_government_subsidy",
+    "family_planning_subsidy",
+)  # fmt: skip
 _NAMED: Final = ("payer_1", "payer_2")
-# Where the count stands in a row: after township, moved, dearer and the payers of both sides.
-_COUNT: Final = 3 + 2 * len(_NAMED)
+_SIDES: Final = "ba"
+# Bits of a key after the township: moved, dearer, touched, then per side whether it stands and its two payers.
+_WIDTHS: Final = (1, 2, 1, *(1, 5, 5) * 2)
+_MOST_PAYERS: Final = 31
+# Facts of the one person x beside whom an evaluation stands.
+_ONE: Final = "(SELECT x.*)"
 # A difference in any of these makes another charge.
 _COMPARED: Final = (
     "decision", "personal_amount", "government_paid_amount", "fiscal_subsidy_amount", "pension_government_subsidy",
@@ -176,6 +175,7 @@ def what_if(*, plan: CollectionPlan, changes: Mapping[str, str], on: date | None
     book = rule_book(plan)
     changed, settings = change_plan(book, changes)
     statements = _statements(book, changed, settings)
+    payers = tuple(dict.fromkeys((*book.payers, *changed.payers)))[:_MOST_PAYERS]
     found = WhatIf()
     codes = dict(Township.objects.filter(county_id=plan.county_id).values_list("pk", "code"))
     with _reading_only(), bulk_settings(), connection.cursor() as cursor:
@@ -183,13 +183,13 @@ def what_if(*, plan: CollectionPlan, changes: Mapping[str, str], on: date | None
         for insurance in plan.insurances:
             own = facts_parameters(insurance=insurance, year=plan.coverage_year, on=day)
             parameters |= {f"{insurance}_{name}": value for name, value in own.items()}
-        cursor.execute(_counting(statements), parameters)
+        cursor.execute(_counting(statements, payers), parameters)
         rows = cursor.fetchall()
     for row in rows:
         if row[0] != _EVERYBODY:
-            _add(found, row, codes)
+            _add(found, row, codes, payers)
     # somebody whom both insurances touch is counted once
-    found.affected = next((row[_COUNT] for row in rows if row[0] == _EVERYBODY), found.affected)
+    found.affected = next((row[1] for row in rows if row[0] == _EVERYBODY), found.affected)
     found.level((PERSONAL, *book.payers, *SUBSIDIES))
     found.seconds = time.perf_counter() - started
     return found
@@ -214,43 +214,39 @@ def _reading_only() -> Iterator[None]:
 def _statements(
     book: Plan, changed: Plan, settings: Mapping[str, object]
 ) -> dict[str, tuple[str, str | None]]:
-    """Per insurance the evaluator's statement before, and after where it differs."""
+    """Per insurance the evaluator's statement before, and after where it differs; each about one person x."""
     found: dict[str, tuple[str, str | None]] = {}
     for insurance in book.insurances:
-        facts = f"{insurance}_facts"
-        before = evaluation_sql(book, insurance, facts=facts)
-        after = evaluation_sql(changed, insurance, settings, facts=facts)
+        before = evaluation_sql(book, insurance, facts=_ONE)
+        after = evaluation_sql(changed, insurance, settings, facts=_ONE)
         found[insurance] = (before, after if after != before else None)
     return found
 
 
-def _counting(statements: Mapping[str, tuple[str, str | None]]) -> str:
-    """One statement for all insurances: facts, both answers, sums by township and payer, people affected."""
-    parts, sources = [], []
+def _counting(statements: Mapping[str, tuple[str, str | None]], payers: Sequence[str]) -> str:
+    """One statement for all insurances: everybody's facts, both answers, sums by township and payer, people affected.
+
+    Facts stream past both evaluations and into the sums; nothing is kept of a person. What is counted together is
+    one number (``_Key``), whose origin OFFSET 0 hides: the planner then expects a handful of groups and hashes them.
+    """
     touched = [insurance for insurance, (_before, after) in statements.items() if after is not None]
+    kept = "MATERIALIZED" if len(touched) > 1 else "NOT MATERIALIZED"
+    parts = []
     for insurance, (before, after) in statements.items():
-        parts.append(f"{insurance}_facts AS MATERIALIZED ({_facts(insurance)})")
-        answers = f"({before}) b"
+        answers = f"({_facts(insurance)}) x CROSS JOIN LATERAL ({before}) b"
         if after is not None:
-            answers += f" JOIN ({after}) a ON a.subject = b.subject"
-        kept = "MATERIALIZED" if len(touched) > 1 else "NOT MATERIALIZED"
-        parts.append(f"{insurance} AS {kept} (SELECT {_pair(after is not None)} FROM {answers})")
-        sources.append(f"SELECT * FROM {insurance}")
-    amounts = [f"{side}_{column}" for side in "ba" for column, _payer in _PARTS]
-    names = [f"{side}_{name}" for side in "ba" for name in _NAMED]
-    sums = ", ".join(f"sum({name})" for name in amounts)
-    grouped = ", ".join(("moved", "dearer", *names))
-    statement = (
-        f"WITH {', '.join(parts)}"
-        f" SELECT subject >> {_TOWNSHIP_BIT} AS township, {grouped}, count(*), {sums}"
-        f" FROM ({' UNION ALL '.join(sources)}) p GROUP BY 1, {grouped}"
-    )
-    if len(touched) < 2:
-        return statement
-    # somebody whom both changes touch is one resident
-    people = " UNION ".join(f"SELECT subject FROM {insurance} WHERE moved" for insurance in touched)
-    blanks = ["FALSE", "0", *(["NULL"] * len(names)), "count(*)", *(["NULL"] * len(amounts))]
-    return f"{statement} UNION ALL SELECT {_EVERYBODY}, {', '.join(blanks)} FROM ({people}) m"
+            answers += f" CROSS JOIN LATERAL ({after}) a"
+        parts.append(
+            f"{insurance} AS {kept} (SELECT {_pair(after is not None, payers)} FROM {answers} OFFSET 0)"
+        )
+    sums = ", ".join(f"sum({side}_{column})" for side in _SIDES for column in _PARTS)
+    counted = [f"SELECT key, count(*), {sums} FROM {insurance} GROUP BY key" for insurance in statements]
+    if len(touched) > 1:
+        # somebody whom both changes touch is one resident
+        people = " UNION ".join(f"SELECT subject FROM {insurance} WHERE moved" for insurance in touched)
+        blanks = ", ".join(["NULL"] * len(_SIDES) * len(_PARTS))
+        counted.append(f"SELECT {_EVERYBODY}, count(*), {blanks} FROM ({people}) m")
+    return f"WITH {', '.join(parts)} {' UNION ALL '.join(counted)}"
 
 
 def _facts(insurance: str) -> str:
@@ -261,37 +257,77 @@ def _facts(insurance: str) -> str:
     return facts % {**own, "plan": "%(plan)s", "county": "%(county)s"}
 
 
-def _pair(touched: bool) -> str:
-    """The columns to be counted of an answer before (b) and after (a); untouched, both are the same."""
-    other = "a" if touched else "b"
-    columns = ["b.subject"]
-    for side, source in (("b", "b"), ("a", other)):
-        stands = f"{source}.decision IN ('accept', 'hold') AND {source}.personal_amount IS NOT NULL"
-        kept = (*(column for column, _payer in _PARTS), *_NAMED)
-        columns += [f"CASE WHEN {stands} THEN {source}.{column} END AS {side}_{column}" for column in kept]
+def _pair(touched: bool, payers: Sequence[str]) -> str:
+    """The columns to be counted of an answer before (b) and after (a); untouched, there is none after."""
+    known = ", ".join(text_literal(payer) for payer in payers)
+    moved, dearer = "FALSE", "0"
     if touched:
-        before, after = (", ".join(f"{side}.{column}" for column in _COMPARED) for side in "ba")
-        columns.append(f"({before}) IS DISTINCT FROM ({after}) AS moved")
-        columns.append("sign(coalesce(a.personal_amount, 0) - coalesce(b.personal_amount, 0))::int AS dearer")
-    else:
-        columns += ["FALSE AS moved", "0 AS dearer"]
-    return ", ".join(columns)
+        before, after = (", ".join(f"{side}.{column}" for column in _COMPARED) for side in _SIDES)
+        moved = f"({before}) IS DISTINCT FROM ({after})"
+        dearer = "sign(coalesce(a.personal_amount, 0) - coalesce(b.personal_amount, 0))::int"
+    fields = [f"(b.subject >> {_TOWNSHIP_BIT})", f"({moved})::int", f"({dearer} + 1)", str(int(touched))]
+    columns = ["b.subject", f"{moved} AS moved"]
+    for side in _SIDES:
+        there = touched or side == "b"
+        stands = f"({side}.decision IN ('accept', 'hold') AND {side}.personal_amount IS NOT NULL)::int"
+        fields.append(stands if there else "0")
+        for name in _NAMED:
+            place = f"coalesce(array_position(ARRAY[{known}]::text[], {side}.{name}), 0)"
+            fields.append(place if there else "0")
+        columns += [
+            f"{f'{side}.{column}' if there else 'NULL::numeric'} AS {side}_{column}" for column in _PARTS
+        ]
+    packed = fields[0]
+    for width, expression in zip(_WIDTHS, fields[1:], strict=True):
+        packed = f"(({packed} << {width}) | {expression})"
+    return ", ".join((*columns, f"{packed} AS key"))
 
 
-def _add(found: WhatIf, row: Sequence[Any], codes: Mapping[int, str]) -> None:
-    """Put one group of equal payers into the answer."""
-    township, moved, dearer = row[:3]
-    names, count, sums = row[3:_COUNT], row[_COUNT], row[_COUNT + 1 :]
+@dataclass(frozen=True)
+class _Key:
+    """What equal answers are counted by: the fields of ``_pair``, packed into one number."""
+
+    township: int
+    moved: bool
+    dearer: int
+    touched: bool
+    stands: dict[str, bool]
+    payers: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def read(cls, key: int, payers: Sequence[str]) -> _Key:
+        """Unpack a number."""
+        fields: list[int] = []
+        for width in reversed(_WIDTHS):
+            fields.append(key & ((1 << width) - 1))
+            key >>= width
+        moved, dearer, touched, *rest = reversed(fields)
+        named = ("", *payers)
+        sides = {"b": rest[:3], "a": rest[3:]}
+        return cls(
+            township=key,
+            moved=bool(moved),
+            dearer=dearer - 1,
+            touched=bool(touched),
+            stands={side: bool(each[0]) for side, each in sides.items()},
+            payers={side: tuple(named[place] for place in each[1:]) for side, each in sides.items()},
+        )
+
+
+def _add(found: WhatIf, row: Sequence[Any], codes: Mapping[int, str], payers: Sequence[str]) -> None:
+    """Put one group of equal answers into the whole."""
+    key, count, sums = _Key.read(row[0], payers), row[1], row[2:]
     found.registered += count
-    if moved:
+    if key.moved:
         found.affected += count
-        found.paying_more += count if dearer > 0 else 0
-        found.paying_less += count if dearer < 0 else 0
-    width = len(_PARTS)
-    sides = ((found.before, names[:2], sums[:width]), (found.after, names[2:], sums[width:]))
-    for side, places, amounts in sides:
-        unnamed = iter(places)
-        for (_column, payer), amount in zip(_PARTS, amounts, strict=True):
-            named = payer or next(unnamed)
-            if named and amount:
-                side.add(codes[township], named, amount)
+        found.paying_more += count if key.dearer > 0 else 0
+        found.paying_less += count if key.dearer < 0 else 0
+    for side, budget in zip(_SIDES, (found.before, found.after), strict=True):
+        source = side if key.touched else "b"
+        if not key.stands[source]:
+            continue
+        start = _SIDES.index(source) * len(_PARTS)
+        named = (PERSONAL, *key.payers[source], *SUBSIDIES)
+        for payer, amount in zip(named, sums[start : start + len(_PARTS)], strict=True):
+            if payer and amount:
+                budget.add(codes[key.township], payer, amount)
