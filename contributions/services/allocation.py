@@ -18,12 +18,12 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from contributions.models import CaseKind, Charge, FigureDelta, Route
+from contributions.models import CaseKind, Charge, FigureDelta, Means, Route
 from contributions.queries import paid_by_registration
 from contributions.rules import band_of, same_price_period
 from contributions.services.quotes import price_periods, quote_charge
 from contributions.services.tiers import choose_tier
-from enrollment.models import CollectionPlan, Registration
+from enrollment.models import CollectionMode, CollectionPlan, Registration
 from foundation.http import Problem
 
 ZERO = Decimal("0.00")
@@ -106,10 +106,12 @@ def allocate(
     )
     charges = {c.registration_id: c for c in found_charges if c.current and c.for_year == plan.coverage_year}
     quoted = {c.pk: c for c in found_charges}
-    periods = {
-        insurance: price_periods(plan, insurance) for insurance in {c.insurance for c in found_charges}
-    }
+    periods = price_periods(plan)
     allocation, left = Allocation(), order.received
+    if order.means == Means.CASH and plan.collection_mode == CollectionMode.DIRECT:
+        # Under a direct plan nobody holds cash: the money is kept, and somebody must ask where it is.
+        first = order.lines[0].registration
+        allocation.cases.append((CaseKind.MEANS_NOT_ALLOWED, first, ZERO, {"means": order.means}))
     for line in order.lines:
         registration = registrations[line.registration]
         shown = quoted.get(line.charge)
@@ -128,11 +130,20 @@ def allocate(
         amount, found = _place(registration, line, due, before, paid_on, left, as_shown=as_shown)
         allocation.lines.append((charge, line, amount))
         allocation.cases += found
+        if _outside_season(plan, periods[charge.insurance], paid_on):
+            told = {"paid_on": paid_on.isoformat()}
+            allocation.cases.append((CaseKind.OUTSIDE_WINDOW, line.registration, ZERO, told))
         left -= amount
         if amount:
             settled = due > 0 and before < due <= before + amount
             allocation.deltas.append(figure_delta(plan, charge, paid_on, int(settled), amount))
     return allocation
+
+
+def _outside_season(plan: CollectionPlan, periods: Sequence[tuple[date, date | None]], paid_on: date) -> bool:
+    """Before the first payment period opens, or after the year that is paid for."""
+    opens = min((first for first, _last in periods), default=paid_on)
+    return paid_on < opens or paid_on.year > plan.coverage_year
 
 
 def _due(

@@ -33,7 +33,7 @@ from contributions.queries import paid_by_registration
 from contributions.services.allocation import LineOrder, PaymentOrder, allocate, figure_delta
 from enrollment.models import Household, Registration
 from foundation.audit.services import record
-from foundation.clock.services import offset
+from foundation.clock.services import offset, real_moment
 from foundation.http import Problem
 from townships.models import Device, DeviceKind, User
 
@@ -81,9 +81,10 @@ class PaymentAnswer:
 def record_payment(*, by: User, order: PaymentOrder) -> PaymentAnswer:
     """Store a payment once. Raises Problem: 400 unreadable, 404 not in the caller's scope, 409 UUID reused."""
     _check(order)
-    answer = _replay(by, order)
-    if answer is not None:
-        return answer
+    if Payment.objects.filter(client_uuid=order.client_uuid).exists():
+        answer = _replay(by, order)
+        if answer is not None:
+            return answer
     try:
         with transaction.atomic():
             return _store(by, order)
@@ -172,7 +173,9 @@ def _store(by: User, order: PaymentOrder) -> PaymentAnswer:
     registrations = _lock(by, order)
     first = registrations[order.lines[0].registration]
     county, plan = first.township.county, first.plan
-    paid_on = timezone.localtime(order.handed_over_at + offset(county.code)).date()
+    shift = offset(county.code)
+    handed_over_at = real_moment(order.handed_over_at, shift)
+    paid_on = timezone.localtime(handed_over_at + shift).date()
     device = _device(by, order, county.pk)
     allocation = allocate(by=by, plan=plan, registrations=registrations, order=order, paid_on=paid_on)
     received = order.received
@@ -180,7 +183,7 @@ def _store(by: User, order: PaymentOrder) -> PaymentAnswer:
         township_id=first.township_id, unit_id=first.unit_id, client_uuid=order.client_uuid,
         body_digest=order.digest, plan=plan, household_id=_household(by, order, first), payer_name=order.payer_name,
         paid_for_others=order.paid_for_others, route=order.route, means=order.means, device=device,
-        sequence=order.sequence, recorded_by=by, handed_over_at=order.handed_over_at, paid_on=paid_on,
+        sequence=order.sequence, recorded_by=by, handed_over_at=handed_over_at, paid_on=paid_on,
         received=received, allocated=allocation.allocated, excess=received - allocation.allocated,
     )  # fmt: skip
     lines = PaymentLine.objects.bulk_create(

@@ -10,20 +10,22 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from contributions.queries import facts_parameters, facts_sql
-from enrollment.models import CollectionPlan, Registration, Window
+from enrollment.models import CollectionPlan, Insurance, Registration, Window
 from foundation.http import Problem
 from subsidies.queries import rule_book
 from subsidies.rules.evaluator import evaluation_sql
 from subsidies.rules.source import PlanError
 
 
-def price_periods(plan: CollectionPlan, insurance: str) -> list[tuple[date, date | None]]:
-    """First and last day of each payment period of the plan for an insurance."""
-    return list(
-        Window.objects.filter(plan=plan, insurance=insurance)
-        .order_by("pk")
-        .values_list("opens_on", "closes_on")
+def price_periods(plan: CollectionPlan) -> dict[str, list[tuple[date, date | None]]]:
+    """First and last day of each payment period of the plan, by insurance."""
+    periods: dict[str, list[tuple[date, date | None]]] = {insurance: [] for insurance in Insurance.values}
+    windows = (
+        Window.objects.filter(plan=plan).order_by("pk").values_list("insurance", "opens_on", "closes_on")
     )
+    for insurance, opens_on, closes_on in windows:
+        periods[insurance].append((opens_on, closes_on))
+    return periods
 
 
 def evaluate_resident(
