@@ -121,6 +121,7 @@ class CaseKind(models.TextChoices):
     DECEASED = "deceased", _("已死亡")
     NOT_ACCEPTED = "not_accepted", _("不应参保")
     OUTSIDE_WINDOW = "outside_window", _("不在缴费期")
+    MEANS_NOT_ALLOWED = "means_not_allowed", _("方案不收这种方式")
     NOT_REGISTERED = "not_registered", _("没有参保登记")
     CONTRADICTED = "contradicted", _("与税务回传不符")
 

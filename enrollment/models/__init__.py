@@ -1,6 +1,15 @@
 """Who lives where, in which groups, under which plan."""
 
-from enrollment.models.plans import CollectionPlan, Insurance, PlanStatus, Stage, Target, Tier, Window
+from enrollment.models.plans import (
+    CollectionMode,
+    CollectionPlan,
+    Insurance,
+    PlanStatus,
+    Stage,
+    Target,
+    Tier,
+    Window,
+)
 from enrollment.models.register import (
     Category,
     FamilyRecord,
