@@ -29,6 +29,17 @@ def business_now(county_code: str) -> datetime:
     return now() + offset(county_code)
 
 
+def real_moment(moment: datetime, shift: timedelta) -> datetime:
+    """A moment somebody reports, as real time; ``shift`` is the county's offset.
+
+    A device reports real time. Where the calendar is moved (a demonstration), somebody may report by the business date
+    he was told: a moment nearer to that calendar's now than to the real one is taken back. Without an offset nothing
+    changes.
+    """
+    real = now()
+    return moment - shift if abs(moment - (real + shift)) < abs(moment - real) else moment
+
+
 def business_date(county_code: str) -> date:
     """Today in the county (Asia/Shanghai), moved by its offset."""
     return timezone.localtime(business_now(county_code)).date()
