@@ -115,9 +115,19 @@ def _take(request: HttpRequest, user: User, household: Household) -> HttpRespons
     except Problem as problem:
         messages.error(request, problem.message)
     else:
-        messages.success(
-            request,
-            _("已记下 %(amount)s 元，登记号 %(slip)s，等税务回传。")
-            % {"amount": f"{payment.received:,.2f}", "slip": payment.slip_number},
-        )
+        words = {
+            "amount": f"{payment.received:,.2f}",
+            "slip": payment.slip_number,
+            "back": f"{payment.excess:,.2f}",
+        }
+        if payment.excess:
+            messages.warning(
+                request,
+                _(
+                    "已记下 %(amount)s 元，登记号 %(slip)s。其中 %(back)s 元有人先缴过了，记为要退的钱，请告诉镇街。"
+                )
+                % words,
+            )
+        else:
+            messages.success(request, _("已记下 %(amount)s 元，登记号 %(slip)s，等税务回传。") % words)
     return redirect("village:household", household.unit.code, household.pk)

@@ -8,11 +8,13 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from contributions.models import Payment, Route
+from contributions.models import Means, Payment, Route
 from contributions.services.payments import LineOrder, PaymentOrder, record_payment
 from contributions.village import household_members, plan_of
-from enrollment.models import Household
+from enrollment.models import CollectionMode, Household
+from foundation.http import Problem
 from townships.models import Role, User
 
 ZERO = Decimal("0.00")
@@ -44,8 +46,12 @@ def take_from_household(
     plan = plan_of(household.unit)
     members = household_members(by, household.pk, plan) if plan is not None else []
     owed = {row.charge: row for member in members for row, _insurance, _why in member.items}
+    if plan is not None and plan.collection_mode == CollectionMode.DIRECT and means == Means.CASH:
+        raise Problem(400, "means_not_allowed", _("这个方案不收现金，请用扫码、POS 或转账。"))
+    # What was settled since the page was shown is still named in full: the neighbour may have paid twice, and what
+    # does not fit becomes an excess with its case.
     lines = tuple(
-        LineOrder(owed[charge].registration, charge, version, owed[charge].open)
+        LineOrder(owed[charge].registration, charge, version, owed[charge].open or owed[charge].due)
         for charge, version in ticked
         if charge in owed
     )

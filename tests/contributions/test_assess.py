@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -180,3 +180,19 @@ def test_another_tier_at_the_till_becomes_what_he_owes(county: County) -> None:
     now = Charge.objects.get(current=True, insurance="pension")
     assert (now.version, now.tier, now.personal_amount) == (2, Decimal("500.00"), Decimal("500.00"))
     assert now.pension_government_subsidy == Decimal("60.00")
+
+
+def test_money_before_the_season_is_kept_and_asked_about(county: County) -> None:
+    """A hand-over dated before the first payment period has a case on the stored payment."""
+    registration = make_registration(county.cast, make_resident(county.cast, county.cast.dong), county.plan)
+    assess(by=None, plan=county.plan)
+    charge = Charge.objects.get()
+    answer = record_payment(
+        by=county.cast.user("village_agent"),
+        order=PaymentOrder(
+            client_uuid=uuid.uuid4(), handed_over_at=timezone.now() - timedelta(days=120), route="village",
+            means="qr", received=Decimal("350.00"),
+            lines=(LineOrder(registration.pk, charge.pk, 1, Decimal("350.00")),),
+        ),
+    )  # fmt: skip
+    assert [c.kind for c in answer.cases] == ["outside_window"]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import uuid
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
 from contributions.models import CaseKind, Payment, PaymentCase, PaymentLine
+from contributions.services.counter import take_from_household
 from contributions.services.ledger import verify_ledger
 from contributions.services.payments import record_payment, reverse_payment
+from enrollment.models import Household
 from foundation.http import Problem
 from foundation.scope.context import places_scope, scope
 from tests.contributions.conftest import Season, build_season
@@ -188,3 +191,35 @@ def test_two_devices_paying_one_resident_wait_for_one_another(stack: str) -> Non
             Decimal("350.00"),
         ]
         assert verify_ledger().ok
+
+
+def test_cash_under_a_direct_plan_is_kept_and_asked_about(season: Season) -> None:
+    """Nobody holds cash where money goes straight to the tax side: stored, with a case."""
+    charge = season.charge(season.cast.dong)
+    answer = record_payment(by=season.cast.user("village_agent"), order=season.order(charge, means="cash"))
+    assert answer.payment.excess == 0
+    assert [c.kind for c in answer.cases] == [CaseKind.MEANS_NOT_ALLOWED]
+
+
+def test_a_moment_by_the_business_calendar_is_that_day(season: Season) -> None:
+    """In a demonstration a caller may date money by the business date he was told."""
+    charge = season.charge(season.cast.dong)
+    told = datetime(2022, 11, 28, 10, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+    answer = record_payment(by=season.cast.user("village_agent"), order=season.order(charge, at=told))
+    assert (answer.payment.paid_on, answer.cases) == (date(2022, 11, 28), [])
+
+
+def test_a_page_shown_before_a_neighbour_paid_keeps_the_second_money(season: Season) -> None:
+    """The agent's stale page takes the money again: all of it is stored as excess with a case, none as nothing."""
+    charge, agent = season.charge(season.cast.dong), season.cast.user("village_agent")
+    household = Household.objects.get(pk=charge.household_id)
+    record_payment(by=agent, order=season.order(charge))
+    second = take_from_household(
+        by=agent,
+        household=household,
+        client_uuid=uuid.uuid4(),
+        ticked=[(charge.pk, charge.version)],
+        means="qr",
+    )
+    assert (second.received, second.excess) == (Decimal("350.00"), Decimal("350.00"))
+    assert [c.kind for c in second.cases.all()] == [CaseKind.ALREADY_PAID]
