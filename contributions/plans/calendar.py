@@ -55,6 +55,18 @@ class Calendar:
     width: int = WIDTH
 
     @property
+    def key(self) -> list[tuple[str, str]]:
+        """(look, word) of the bars there are."""
+        words = {
+            "medical": _("医疗缴费期"),
+            "pension": _("养老缴费期"),
+            "late": _("逾期"),
+            "stage": _("工作步骤（可以重叠）"),
+        }
+        drawn = {bar.look for bar in self.bars}
+        return [(look, word) for look, word in words.items() if look in drawn]
+
+    @property
     def issued_first(self) -> bool:
         """Whether the day of the paper stands left of today, so that their words keep apart."""
         return self.today is None or self.issued is None or self.issued <= self.today

@@ -16,6 +16,7 @@ from contributions.plans import words
 from contributions.plans.settings_words import setting_choice, setting_name
 from enrollment.models import CollectionPlan, Insurance, Target
 from subsidies.queries import rule_book
+from subsidies.rules.periods import periods
 from subsidies.rules.plan import Plan, RuleRow
 from subsidies.rules.settings import ALIASES, SETTINGS
 
@@ -132,6 +133,11 @@ class TargetTable:
     printed: TargetLine | None
     differences: tuple[int, ...]
     rule: RuleView | None
+
+    @property
+    def with_villages(self) -> bool:
+        """Whether the paper prints how many villages each has."""
+        return self.total.villages is not None
 
     @property
     def agrees(self) -> bool:
@@ -332,10 +338,11 @@ def _early(plan: CollectionPlan, book: Plan) -> list[str]:
     issued: datetime.date | None = plan.issued_on
     if issued is None:
         return []
+    opened = [(each, periods(book, each, book.settings).opens) for each in book.insurances]
     begun = [
-        (window.opens, _("%(insurance)s缴费期") % {"insurance": Insurance(window.insurance).label})
-        for window in book.windows
-        if window.opens < issued
+        (day, _("%(insurance)s缴费期") % {"insurance": Insurance(insurance).label})
+        for insurance, day in opened
+        if day < issued
     ]
     begun += [(stage.starts, stage.name) for stage in book.stages if stage.starts and stage.starts < issued]
     return [f"{name}（{day.isoformat()}）" for day, name in sorted(begun)]

@@ -143,6 +143,15 @@ LISTS: dict[str, Knock] = {
     "/api/docs/": Knock("/api/docs/"),
     "/imports/": Knock("/imports/"),
     "/progress/": Knock("/progress/"),
+    # A plan is a public paper of its county: one side's is every side's there. Budgets are sums of the own places.
+    "/plans/": Knock("/plans/"),
+    "/plans/what-if/": Knock("/plans/what-if/"),
+    "/plans/<slug:code>/": Knock("/plans/shanting-2023/"),
+    "/plans/<slug:code>/compare/": Knock("/plans/shanting-2023/compare/"),
+    "/plans/<slug:code>/what-if/": Knock("/plans/shanting-2023/what-if/?a.medical.personal=380"),
+    "/plans/<slug:code>/what-if/workbook.xlsx": Knock(
+        "/plans/shanting-2023/what-if/workbook.xlsx?a.medical.personal=380"
+    ),
     "/favicon.ico": Knock("/favicon.ico"),
     "/demo/enter/": Knock("/demo/enter/", {"role": "admin"}),
     "/admin/": Knock("/admin/"),
