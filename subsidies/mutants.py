@@ -51,11 +51,14 @@ class _Round:
     answers: Answers
 
 
-def score(code: str) -> Score:
-    """Run the mutants of a plan file against its examples. Raises PlanError for a plan that fails its own."""
+def score(code: str, examples: Sequence[Mapping[str, Any]] | None = None) -> Score:
+    """Run the mutants of a plan file against its examples, or those given.
+
+    Raises PlanError for a plan whose examples fail as it is.
+    """
     plan = plan_from_file(fixture_path(code))
     _, lines = read_source(plan.text)
-    examples = plan_examples(code)
+    examples = plan_examples(code) if examples is None else examples
     rounds = list(_rounds(plan, examples))
     for each in rounds:
         if not _agree(plan, each, each.answers):
@@ -91,7 +94,7 @@ def _judge(mutant: Mutant, rounds: list[_Round], crowds: _Crowds, result: Score)
     try:
         changed = build_plan(mutant.document, crowds.plan.categories)
         killed = _killed(changed, rounds, touched)
-        survives = not killed and crowds.tell_apart(changed, touched)
+        survives = not killed and crowds.tell_apart(changed, touched, mutant.place.startswith("scope."))
     except PlanError:
         result.refused += 1
         killed, survives = True, False
@@ -151,13 +154,17 @@ class _Crowds:
         self._statements: dict[tuple[str, int], str] = {}
         self._answers: dict[tuple[str, int], Answers] = {}
 
-    def tell_apart(self, changed: Plan, insurances: Sequence[str]) -> bool:
-        """Whether anybody is answered otherwise under the changed plan. Raises PlanError as the plans do."""
-        return any(
-            self._differ(changed, insurance, place)
-            for insurance in insurances
-            for place in range(len(self._readings))
-        )
+    def tell_apart(self, changed: Plan, insurances: Sequence[str], scope: bool) -> bool:
+        """Whether anybody is answered otherwise under the changed plan. Raises PlanError as the plans do.
+
+        `scope`: only who is admitted was changed, which no other reading has a part in.
+        """
+        places = [
+            place
+            for place, reading in enumerate(self._readings)
+            if not scope or all(name.startswith("scope.") for name in reading)
+        ]
+        return any(self._differ(changed, each, place) for each in insurances for place in places)
 
     def _differ(self, changed: Plan, insurance: str, place: int) -> bool:
         key, reading = (insurance, place), self._readings[place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from itertools import combinations, product
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from .conditions import (
     RESIDENCE_PERMITS,
     ROUTES,
     SCHOOLS,
+    Condition,
     years_before,
 )
 from .plan import Plan
@@ -34,10 +36,10 @@ def crowd(plan: Plan, insurance: str) -> list[dict[str, Any]]:
         "payment_date": _usual_day(plan, insurance),
         "route": "village",
     }
-    tiers = (
-        [tier.amount for tier in plan.pension.tiers[:2]] if insurance == "pension" and plan.pension else []
-    )
-    asked = product(rows, tiers or [None])
+    tiers: list[Decimal | None] = [None]
+    if insurance == "pension" and plan.pension is not None and plan.pension.tiers:
+        tiers = [tier.amount for tier in plan.pension.tiers[:2]]
+    asked = product(rows, tiers)
     return [
         usual | row | {"subject": subject, "tier": row.get("tier", tier)}
         for subject, (row, tier) in enumerate(asked, start=1)
@@ -59,9 +61,10 @@ def _birth_dates(plan: Plan) -> list[datetime.date]:
     """Around every birthday that an age or a printed birth date of the plan makes a bound."""
     years = {exclusion.years for exclusion in plan.exclusions if exclusion.years}
     printed = {exclusion.born_from for exclusion in plan.exclusions if exclusion.born_from}
-    conditions = (
-        [each.condition for each in (*plan.medical.waivers, *plan.medical.unclear)] if plan.medical else []
-    )
+    conditions: list[Condition] = []
+    if plan.medical is not None:
+        conditions += [waiver.condition for waiver in plan.medical.waivers]
+        conditions += [unclear.condition for unclear in plan.medical.unclear]
     for band in (band for condition in conditions for band in (condition.age, condition.born) if band):
         for end in (band.first, band.last):
             if isinstance(end, datetime.date):

@@ -118,10 +118,11 @@ def test_a_printed_total_that_is_not_the_sum_is_kept_beside_it() -> None:
 def test_every_rule_of_every_plan_cites_words_and_lines() -> None:
     for path in PLANS.glob("*.yaml"):
         book = plan_from_file(path)
-        assert len(book.rules) > 40, path.name
+        one_paper = book.level != "national"  # national rules stand in several papers, named by number
+        assert len(book.rules) > (40 if one_paper else 20), path.name
         for rule in book.rules:
             assert len(rule.clause.text) >= 2, rule.code
-            assert rule.clause.lines.startswith("L"), rule.code
+            assert rule.clause.lines.startswith("L") if one_paper else "号" in rule.clause.lines, rule.code
 
 
 def test_the_stored_text_gives_the_same_rules(shanting: CollectionPlan) -> None:

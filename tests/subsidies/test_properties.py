@@ -20,6 +20,7 @@ from subsidies.rules.conditions import (
     SCHOOLS,
 )
 from subsidies.rules.facts import FACT_COLUMNS, RESULT_COLUMNS
+from subsidies.rules.outcomes import EXTRA_CODE
 from subsidies.rules.periods import REGIMES
 from subsidies.rules.plan import OWN_REASONS, REASONS, Plan
 
@@ -36,6 +37,11 @@ CHOICES = {
     "pension.government_paid_higher_tier": ["on_top", "tier_100_only", "none"],
     "pension.fp_subsidy_mode": ["offset"],
     "scope.employee_exclusion_mode": ["either"],
+    "medical.newborn_rule": ["from_birth", "special_case"],
+    "medical.waiting_first_missed_year": ["adds_a_month"],
+    "medical.waiting_month_count": ["from_payment_day"],
+    "medical.interruption_start": ["payment_date"],
+    "medical.late_no_cover_action": ["refuse"],
 }
 
 
@@ -69,6 +75,9 @@ def people(book: Plan) -> st.SearchStrategy[dict[str, Any]]:
             ),
             "household_members": some(1, 4),
             "household_enrolled": some(0, 1, 3),
+            "missed_years": some(0, 1, 3, 4, 7),
+            "repaired_years": some(0, 1, 5),
+            "first_enrolment": flags,
             "death_date": some(None, None, datetime.date(year - 1, 11, 1)),
             "other_enrolment": some(None, None, *OTHER_ENROLMENTS),
             "tier": some(*tiers, Decimal("123.00")),
@@ -98,6 +107,16 @@ def usable(book: Plan, overrides: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in overrides.items() if name not in left_out}
 
 
+def most(book: Plan, insurance: str, answer: dict[str, Any], overrides: dict[str, str]) -> Decimal:
+    """What the regime that applies asks of somebody without any help."""
+    if insurance == "pension":
+        return max(tier.amount for tier in book.contribution().tiers)
+    medical = book.premium()
+    personal = Decimal(overrides.get("medical.personal", medical.standard.personal or 0))
+    whole = answer["timing"] == "late" and medical.late is not None and medical.late.price == "total_cost"
+    return personal + (medical.standard.fiscal or 0) if whole else personal
+
+
 @pytest.mark.parametrize("code, insurance", QUESTIONS)
 @few
 @given(data=st.data())
@@ -115,15 +134,17 @@ def test_parts_are_never_negative_and_add_up(code: str, insurance: str, data: st
         parts = [answer["personal_amount"], answer["government_paid_amount"], answer["fiscal_subsidy_amount"]]
         paid = [answer["amount_1"] or zero, answer["amount_2"] or zero]
         assert all(part is None or part >= 0 for part in (*parts, *paid))
-        if answer["decision"] in {"accept", "hold"} and answer["reason"] is None:
+        if answer["decision"] == "accept":
             assert None not in parts[:2]
         if parts[0] is not None:
             assert sum((part or zero for part in parts), zero) == answer["total_amount"]
             assert sum(paid, zero) == parts[1]
+            assert parts[0] <= most(book, insurance, answer, overrides)
             explained = {each["payer"]: each for each in explain_parts(book, answer)}
             assert explained["personal"]["amount"] == parts[0]
             assert all(each["clause"] and each["lines"] for each in explained.values())
-        assert explain_decision(book, answer)["clause"]
+        if answer["decision_code"] != EXTRA_CODE:  # a reading that no clause of the plan speaks of
+            assert explain_decision(book, answer)["clause"]
         assert (answer["benefit_start"] is None) == (answer["benefit_end"] is None)
 
 
@@ -154,6 +175,33 @@ def test_alone_and_in_bulk_give_the_same_answer(code: str, insurance: str, data:
     for person, answer in list(zip(crowd, together, strict=True))[:4]:
         assert price(book, insurance, [person]) == [answer]
     assert price(book, insurance, crowd[::-1]) == together[::-1]
+
+
+@pytest.mark.parametrize(
+    "code", [code for code, book in BOOKS.items() if book.medical and book.medical.cover]
+)
+@few
+@given(data=st.data())
+def test_cover_lies_within_its_year_and_waiting_grows_with_missed_years(
+    code: str, data: st.DataObject
+) -> None:
+    book = BOOKS[code]
+    overrides = usable(book, data.draw(readings))
+    crowd = data.draw(crowds(book))
+    first, last = book.premium().cover or (datetime.date.max, datetime.date.min)
+    known = [person | {"missed_years": person["missed_years"] or 0} for person in crowd]
+    longer = [person | {"missed_years": person["missed_years"] + 1} for person in known]
+    repaired = [person | {"repaired_years": (person["repaired_years"] or 0) + 1} for person in known]
+    answers = [price(book, "medical", rows, overrides) for rows in (known, longer, repaired)]
+    for before, more, less in zip(*answers, strict=True):
+        for answer in (before, more, less):
+            if answer["benefit_start"] is not None:
+                assert first <= answer["benefit_start"] <= answer["benefit_end"] == last
+        starts = [answer["benefit_start"] or datetime.date.max for answer in (less, before, more)]
+        if before["decision"] == more["decision"] == less["decision"] == "accept":
+            assert starts == sorted(starts)
+        amounts = {answer["personal_amount"] for answer in (before, more, less) if answer["personal_amount"]}
+        assert len(amounts) <= 1, "missed years move cover, not the price"
 
 
 def test_the_facts_are_those_of_the_contract() -> None:
