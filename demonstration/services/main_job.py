@@ -15,6 +15,7 @@ from enrollment.models import CollectionPlan
 from foundation.commands import answer_of
 from foundation.scope.context import places_scope
 from progress.services.figures import fold
+from subsidies.services.plans import publish_plan
 from townships.models import CollectingUnit
 from townships.queries import county_places
 from townships.services.divisions import load_county
@@ -74,6 +75,7 @@ class MainJob:
         for township, pension, medical in scaled_targets(spec, self.residents):
             targets[township.code[:9], "pension"], targets[township.code[:9], "medical"] = pension, medical
         season.scale_targets(self.plan, targets)
+        publish_plan(by=None, plan=self.plan)
         accounts = season.make_accounts(loaded.county)
         season.write_accounts(accounts, self.out / "accounts.json")
         return f"{loaded.townships} townships, {loaded.units} units, {len(accounts)} accounts"

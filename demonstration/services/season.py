@@ -99,6 +99,14 @@ def make_accounts(county: County) -> dict[str, dict[str, str]]:
             )[0]
             for kind, name in AGENCIES.items()
         }
+        for number, township in enumerate(
+            Township.objects.filter(county=county).order_by("position"), start=1
+        ):
+            Agency.objects.get_or_create(
+                county=county,
+                name=f"{township.name}医保办",
+                defaults={"kind": AgencyKind.MEDICAL, "township": township, "phone": f"0632-000{number:04d}"},
+            )
         for role in Role:
             password = new_password()
             kind = AGENCY_OF_ROLE.get(role)

@@ -71,6 +71,8 @@ def mark_posted(*, by: Any, posting: Posting, on: date, place: str = "") -> Post
     held: Posting = Posting.objects.select_for_update().get(pk=posting.pk)
     if held.posted_on is not None:
         raise Problem(409, "already_posted", _("这张榜已经登记过张贴。"))
+    if not held.roster.as_of <= on <= business_date(held.township.county.code):
+        raise Problem(400, "not_that_day", _("张贴日期应在清册封存之后、今天之前，请核对。"))
     held.posted_on, held.place = on, place.strip() or held.place
     held.save(update_fields=["posted_on", "place"])
     _record(by, held, "posting.posted", {"on": on, "early": on < held.opens_on})

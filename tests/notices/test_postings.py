@@ -181,6 +181,10 @@ def test_a_list_is_put_up_and_taken_down_once(posted: Village) -> None:
     assert posting_state(posting, date(2023, 1, 2)) == "late"
     with pytest.raises(Problem):
         mark_removed(by=clerk, posting=posting, on=date(2023, 1, 2))
+    for never in (date(1900, 1, 1), date(2023, 1, 2)):  # before the roster was sealed, and a day to come
+        with pytest.raises(Problem):
+            mark_posted(by=clerk, posting=posting, on=never)
+    set_business_date(county_code=posted.cast.county.code, day=date(2023, 2, 1))
     posting = mark_posted(by=clerk, posting=posting, on=date(2023, 1, 2), place="村委会门口")
     with pytest.raises(Problem):
         mark_posted(by=clerk, posting=posting, on=date(2023, 1, 3))
