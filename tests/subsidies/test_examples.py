@@ -13,9 +13,7 @@ from tests.subsidies.asking import check, example, holds
 pytestmark = pytest.mark.django_db
 
 EXAMPLES = [
-    (path.stem, each["id"])
-    for path in sorted(PLANS.glob("*.yaml"))
-    for each in plan_examples(path.stem)
+    (path.stem, each["id"]) for path in sorted(PLANS.glob("*.yaml")) for each in plan_examples(path.stem)
 ]
 
 _answers: dict[str, dict[str, Any]] = {}
