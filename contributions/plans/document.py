@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.utils.functional import Promise
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -35,7 +36,7 @@ TOPICS: Final[tuple[tuple[str, Promise, frozenset[str]], ...]] = (
         "medical",
         gettext_lazy("医疗保险"),
         frozenset(
-            {"standard", "cover", "waiver", "waiver_routes", "unclear", "late", "household", "waiting"}
+            {"standard", "cover", "waiver", "waiver_routes", "unclear", "late", "household", "interruption"}
         ),
     ),
     ("sponsors", gettext_lazy("资助"), frozenset({"sponsors"})),
@@ -85,8 +86,8 @@ class RuleView:
 
     @property
     def heading(self) -> str:
-        """Its name; a rule without one is headed by what it says."""
-        return self.title or self.sentence or self.code
+        """Its name; a rule without one is headed by what it says, else by the first words of its clause."""
+        return self.title or self.sentence or Truncator(self.clause).chars(24)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,20 @@ NAMES: Final[dict[str, tuple[Word, dict[str, Word]]]] = {
         {"exclude_payment_day": _("缴费次日"), "include_payment_day": _("缴费当天")},
     ),
     "medical.waiting_exempt_categories": (_("免等待期的群体"), {}),
+    "medical.waiting_first_missed_year": (
+        _("断保的第一年"),
+        {"fixed_period": _("含在固定等待期内"), "adds_a_month": _("另加一个月")},
+    ),
+    "medical.interruption_start": (
+        _("断保的等待期从哪天起"),
+        {"coverage_start": _("待遇首日"), "payment_date": _("缴费次月")},
+    ),
+    "medical.waiting_month_count": (
+        _("等待期的月怎么数"),
+        {"following_months": _("缴费次月起的整月"), "from_payment_day": _("自缴费日起按日对应")},
+    ),
+    "medical.newborn_days": (_("出生多少天内参保自出生享受"), {}),
+    "medical.fiscal_year": (_("用哪个年度的财政补助标准"), {}),
     "medical.window_open": (_("医疗缴费期首日"), {}),
     "medical.band70_with_allowance": (
         _("70 至 79 岁领老龄补贴的"),
@@ -108,7 +122,10 @@ OTHERS: Final[dict[str, tuple[Word, dict[str, Word]]]] = {
         {"lowest_personal_amount": _("只取一项，本人缴得最少的")},
     ),
     "medical.household_mode": (_("整户参保"), {"warn": _("没登记全的提醒"), "ignore": _("不管")}),
-    "medical.newborn_rule": (_("新生儿"), {"special_case": _("由医保局逐人核定")}),
+    "medical.newborn_rule": (
+        _("新生儿"),
+        {"special_case": _("由医保局逐人核定"), "from_birth": _("按期参保的自出生享受")},
+    ),
     "medical.arrival_rule": (
         _("按时与否看哪天"),
         {"paid_in_time_arrived_by_close": _("缴费日，款项期末前到"), "arrival_date": _("到账日")},

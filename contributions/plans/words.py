@@ -220,6 +220,9 @@ def _standard(plan: Plan, effect: Mapping[str, Any], row: RuleRow) -> str:
         parts.append(f"{word} {amount}{label}")
     if effect.get("total"):
         parts.append(_("合计 %(n)s 元") % {"n": _money(effect["total"])})
+    for year, amount in (effect.get("fiscal_by_year") or {}).items():
+        if year != effect.get("fiscal_year"):
+            parts.append(_("另印 %(year)s 年度财政补助 %(n)s 元") % {"year": year, "n": _money(amount)})
     return _("，").join(parts)
 
 
@@ -228,6 +231,18 @@ def _late(plan: Plan, effect: Mapping[str, Any], row: RuleRow) -> str:
     if effect.get("days"):
         return _("逾期%(price)s，满 %(n)s 日后享受待遇") % {"price": price, "n": effect["days"]}
     return _("逾期%(price)s，从次月起等待 %(n)s 个月") % {"price": price, "n": effect.get("months")}
+
+
+def _interruption(plan: Plan, effect: Mapping[str, Any], row: RuleRow) -> str:
+    """Waiting after missed years: fixed months, more for each further year, less for each repaired, a least."""
+    parts = [_("断保后固定等待 %(n)s 个月") % {"n": effect.get("months")}]
+    if effect.get("each_further_year"):
+        parts.append(_("每多断一年加 %(n)s 个月") % {"n": effect["each_further_year"]})
+    if effect.get("each_repaired_year"):
+        parts.append(_("每补缴一年减 %(n)s 个月") % {"n": effect["each_repaired_year"]})
+    if least := effect.get("at_least"):
+        parts.append(_("断 %(years)s 年及以上的不少于 %(months)s 个月") % least)
+    return _("，").join(parts)
 
 
 def _waived(plan: Plan, effect: Mapping[str, Any], row: RuleRow) -> str:
@@ -244,7 +259,7 @@ def _yuan_list(values: Iterable[object]) -> str:
     return _("、").join(_money(each) for each in values)
 
 
-_SENTENCES: Final[dict[str, _Said]] = {
+SENTENCES: Final[dict[str, _Said]] = {
     "group": lambda plan, effect, row: (
         _("对应：") + _("、").join(category(str(code)) for code in effect.get("categories", ()))
     ),
@@ -260,6 +275,7 @@ _SENTENCES: Final[dict[str, _Said]] = {
         _("%(who)s：没有对得上的条文，转部门核定") % {"who": condition(row.condition)}
     ),
     "late": _late,
+    "interruption": _interruption,
     "household": lambda plan, effect, row: _("按户参保：一户没有登记全的，提醒"),
     "tiers": lambda plan, effect, row: (
         _("%(count)s 个档次：%(tiers)s 元")
@@ -288,13 +304,13 @@ _SENTENCES: Final[dict[str, _Said]] = {
 
 def sentence(plan: Plan, row: RuleRow) -> str:
     """What a rule that computes says, in one sentence; nothing for a note, whose facts say it."""
-    said = _SENTENCES.get(row.kind)
+    said = SENTENCES.get(row.kind)
     return said(plan, row.effect, row) if said else ""
 
 
 def facts(row: RuleRow) -> list[tuple[str, str]]:
     """(label, value) of what a note says besides its clause."""
-    if row.kind in _SENTENCES or row.kind in ("targets", "readings"):
+    if row.kind in SENTENCES or row.kind in ("targets", "readings"):
         return []
     found = []
     for key, label in FACTS.items():

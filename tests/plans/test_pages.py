@@ -13,12 +13,16 @@ from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.test import Client
 
+from contributions.plans.document import READINGS, TOPICS
+from contributions.plans.settings_words import setting_choice, setting_name
+from contributions.plans.words import SENTENCES, sentence
 from enrollment.models import CollectionPlan, PlanStatus
 from foundation.audit.models import AuditEvent
 from foundation.jobs.models import Job, JobState
 from foundation.jobs.services.run import run_job
 from foundation.scope.context import places_scope
-from subsidies.queries import fixture_path
+from subsidies.queries import PLANS, fixture_path, plan_from_file
+from subsidies.rules.settings import SETTINGS
 from subsidies.services.plans import load_plan
 from tests.plans.conftest import County, build_county
 from townships.models import County as Division
@@ -191,6 +195,25 @@ def test_readings_name_the_setting_that_decides(county: County) -> None:
     text = text_of(county.client("medical_bureau").get(PAGE))
     assert "年龄计算日未写 现在按 上年12月31日 也可以是 缴费日、保障首日、保障年度内" in text
     assert "medical.age_reference_date" in text
+
+
+def test_every_setting_and_value_has_words() -> None:
+    """No page says a setting's code where it could say a word; every plan's rules have a heading in Chinese."""
+    for name, setting in SETTINGS.items():
+        assert setting_name(name) != name
+        for value in ("true", "false") if setting.kind == "flag" else setting.values:
+            assert setting_choice(name, value) != value, (name, value)
+
+
+@pytest.mark.parametrize("code", sorted(path.stem for path in PLANS.glob("*.yaml")))
+def test_every_computing_rule_of_every_plan_is_said_in_words(code: str) -> None:
+    """Kinds that price have a sentence of their own; none is left to its code."""
+    book = plan_from_file(fixture_path(code))
+    told = {kind for _code, _title, kinds in TOPICS for kind in kinds} | {READINGS}
+    assert {row.kind for row in book.rules} <= told
+    for row in book.rules:
+        if row.kind in SENTENCES:
+            assert re.search(r"[\u4e00-\u9fff]", sentence(book, row)), row.code
 
 
 def test_versions_are_compared(county: County, tmp_path: Path) -> None:
