@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Subquery
 
+from contributions.models import Assessment, Charge, Decision
 from enrollment.models import CollectionPlan, Registration
 from foundation.jobs.models import Job, JobState
 from foundation.scope.models import ScopedQuerySet
@@ -83,10 +84,13 @@ class UnitRow:
     levy: Roster | None = None
     payment: Roster | None = None
     changed: bool = False
+    unassessed: int = 0
 
     @property
     def stuck(self) -> str:
-        """Why somebody should look: ``no_levy`` or ``changed``; empty when it is fine."""
+        """Why somebody should look: ``unassessed``, ``no_levy`` or ``changed``; empty when it is fine."""
+        if self.unassessed:
+            return "unassessed"
         if self.registered and self.levy is None:
             return "no_levy"
         if self.changed:
@@ -97,7 +101,7 @@ class UnitRow:
 def board_rows(user: User, plan: CollectionPlan, township: Township) -> list[UnitRow]:
     """Units of a township that the user sees, in order, with the latest version of each kind.
 
-    Five queries whatever the number of units.
+    Six queries whatever the number of units.
     """
     units = CollectingUnit.objects.visible_to(user).filter(township=township).order_by("position", "code")
     rows = {unit.pk: UnitRow(unit) for unit in units}
@@ -110,6 +114,9 @@ def board_rows(user: User, plan: CollectionPlan, township: Township) -> list[Uni
     for found in registered:
         if found["unit"] in rows:
             rows[found["unit"]].registered = found["n"]
+    for found in _unassessed(user, plan, township):
+        if found["unit"] in rows:
+            rows[found["unit"]].unassessed = found["n"]
     latest = (
         Roster.objects.visible_to(user)
         .filter(plan=plan, township=township, kind__in=[RosterKind.LEVY, RosterKind.PAYMENT])
@@ -127,6 +134,30 @@ def board_rows(user: User, plan: CollectionPlan, township: Township) -> list[Uni
         if unit in rows:
             rows[unit].changed = True
     return list(rows.values())
+
+
+# Answers that leave a registration without a charge, and stand until something else changes.
+_ANSWERED = (Decision.REFUSE, Decision.REFER, Decision.AMOUNT_NOT_CONFIGURED)
+
+
+def _unassessed(
+    user: User, plan: CollectionPlan, township: Township
+) -> QuerySet[Registration, dict[str, int]]:
+    """Per unit, people registered of whom nobody has yet said what they owe, or that they owe nothing."""
+    charged = Charge.objects.filter(registration=OuterRef("pk"), current=True)
+    answered = Assessment.objects.filter(
+        resident=OuterRef("resident"),
+        insurance=OuterRef("insurance"),
+        coverage_year=OuterRef("coverage_year"),
+        decision__in=_ANSWERED,
+    )
+    found: QuerySet[Registration, dict[str, int]] = (
+        Registration.objects.visible_to(user)
+        .filter(~Exists(charged), ~Exists(answered), plan=plan, township=township)
+        .values("unit")
+        .annotate(n=Count("resident", distinct=True))
+    )
+    return found
 
 
 def last_check(plan: CollectionPlan, kind: str, township: Township) -> datetime | None:

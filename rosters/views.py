@@ -23,6 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from contributions.models import Means
+from contributions.services.assess_job import last_assessment
 from enrollment.models import CollectionPlan
 from foundation.encryption import get_keyring
 from foundation.jobs.models import OPEN_STATES, Job
@@ -40,6 +41,7 @@ from townships.rules import may
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LINES_PER_PAGE = 200
 WHY_STUCK = {
+    "unassessed": gettext_lazy("没有核定 %(n)s 人"),
     "no_levy": gettext_lazy("有人登记，还没有征收清册"),
     "changed": gettext_lazy("封存以后，应缴有了变化"),
 }
@@ -76,6 +78,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "plans": list(plans_of(user.county_id or 0)),
         "several": len(townships) > 1,
         "may_make": may(user.role, "make_rosters"),
+        "may_assess": may(user.role, "assess"),
         "kinds": [(k.value, k.label) for k in (RosterKind.LEVY, RosterKind.PAYMENT)],
     }
     if len(chosen) != 1:
@@ -83,7 +86,9 @@ def board(request: HttpRequest) -> HttpResponse:
         return render(request, "rosters/townships.html", context)
     township = chosen[0]
     rows = board_rows(user, plan, township)
+    assessing = last_assessment(user, plan, township)
     context |= _board(rows) | _job(user, plan, township) | {"township": township}
+    context["assessing"] = assessing if assessing is not None and assessing.state in OPEN_STATES else None
     return render(request, "rosters/board.html", context)
 
 
@@ -92,19 +97,25 @@ def _board(rows: Sequence[UnitRow]) -> dict[str, Any]:
     levies = [row.levy for row in rows if row.levy is not None]
     payments = [row.payment for row in rows if row.payment is not None]
     return {
-        "stuck": [(row, WHY_STUCK[row.stuck]) for row in rows if row.stuck],
+        "stuck": [(row, _why(row)) for row in rows if row.stuck],
+        "unassessed": sum(row.unassessed for row in rows),
         "fine": [row for row in rows if not row.stuck],
         "units": len(rows),
         "expected": len(expected),
         "registered": sum(row.registered for row in rows),
         "with_levy": len(levies),
-        "current": sum(1 for row in rows if row.levy is not None and not row.changed),
+        "current": sum(1 for row in rows if row.levy is not None and not row.changed and not row.unassessed),
         "with_payment": len(payments),
         "people": sum(r.line_count for r in levies),
         "households": sum(r.household_count for r in levies),
         "personal": _yuan(levies, "personal"),
         "paid": _yuan(payments, "paid"),
     }
+
+
+def _why(row: UnitRow) -> str:
+    text = str(WHY_STUCK[row.stuck])
+    return text % {"n": f"{row.unassessed:,}"} if row.unassessed else text
 
 
 def _yuan(rosters: Sequence[Roster], key: str) -> Decimal:

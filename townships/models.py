@@ -270,6 +270,11 @@ class User(AbstractUser):
         return self.sees_county and self.role != Role.DEPARTMENT
 
     @property
+    def audits_all_work(self) -> bool:
+        """Whether she reads every file's page of the county and sends none."""
+        return self.sees_county and self.role == Role.AUDITOR
+
+    @property
     def county_code(self) -> str:
         """Twelve-digit code of the user's county, empty for none."""
         return self.county.code if self.county is not None else ""

@@ -10,13 +10,13 @@ scope of whoever imports:
 3. ``preview(ctx)`` counts what would happen; it writes nothing.
 4. ``apply(ctx)`` makes it happen, set-based, after ``preview`` in the same transaction; ``undo(ctx)`` takes it back.
 
-Apps above the kind's own add to it by ``on_applied`` (figures to count anew) and ``on_undo`` (reasons why a batch can no
-longer be taken back).
+Apps above the kind's own add to it by ``on_applied`` (figures to count anew), ``on_undo`` (reasons why a batch can no
+longer be taken back) and ``on_next`` (what somebody should do after it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
     from foundation.imports.engine.context import Context
+    from foundation.imports.models import ImportBatch
+    from foundation.jobs.models import Job
 
 
 class ImportRefused(Exception):
@@ -54,6 +56,19 @@ class Option:
     label: str | StrPromise
     choices: tuple[tuple[str, str], ...]
     required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What an applied batch asks of whoever looks at it: a button that posts ``fields`` to the page named ``url``.
+
+    ``job`` is the work already asked for since the batch, under way or done; then there is nothing to press.
+    """
+
+    label: str
+    url: str
+    fields: dict[str, str]
+    job: Job | None = None
 
 
 StagedRow = Sequence[str | None]
@@ -88,6 +103,8 @@ class ImportKind:
     needs_plan: bool = False
     any_of: tuple[tuple[str, ...], ...] = ()
     """Groups of fields of which a file must have at least one."""
+    objection: Callable[[ImportBatch, Collection[str]], str] = field(default=lambda batch, fields: "")
+    """Why a file with these fields cannot be used on the batch's terms, in a sentence; empty when it can."""
     writes: tuple[str, ...] = ()
     """Tables it fills: their statistics are renewed after a large batch."""
 
@@ -95,6 +112,7 @@ class ImportKind:
 _KINDS: dict[str, ImportKind] = {}
 _APPLIED: list[tuple[frozenset[str], Callable[[Context], dict[str, Any]]]] = []
 _UNDO: list[tuple[frozenset[str], Callable[[Context], list[str]]]] = []
+_NEXT: list[tuple[frozenset[str], Callable[[Any, ImportBatch], NextStep | None]]] = []
 
 
 def register(kind: ImportKind) -> None:
@@ -132,3 +150,14 @@ def effects_of(name: str) -> list[Callable[[Context], dict[str, Any]]]:
 def undo_checks_of(name: str) -> list[Callable[[Context], list[str]]]:
     """What apps above the kind's own say against taking it back."""
     return [check for kinds, check in _UNDO if name in kinds]
+
+
+def on_next(kinds: Sequence[str], step: Callable[[Any, ImportBatch], NextStep | None]) -> None:
+    """Ask ``step(user, batch)`` what comes after a batch of these kinds; None when there is nothing for this user."""
+    _NEXT.append((frozenset(kinds), step))
+
+
+def next_steps(user: Any, batch: ImportBatch) -> list[NextStep]:
+    """What apps above the kind's own ask of this user after the batch."""
+    found = [step(user, batch) for kinds, step in _NEXT if batch.kind in kinds]
+    return [step for step in found if step is not None]

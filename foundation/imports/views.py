@@ -25,7 +25,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from foundation.audit.services import record
 from foundation.imports import jobs
 from foundation.imports.engine.tables import field_label
-from foundation.imports.kinds import ImportKind, ImportRefused, import_kind, kinds_for
+from foundation.imports.kinds import ImportKind, ImportRefused, import_kind, kinds_for, next_steps
 from foundation.imports.models import BatchState, ImportBatch
 from foundation.imports.services.apply import undo
 from foundation.imports.services.errors import close_row, open_rows, samples, write_error_book
@@ -46,8 +46,19 @@ def _kinds(request: HttpRequest) -> list[ImportKind]:
     return kinds
 
 
+def _readable(request: HttpRequest) -> list[ImportKind]:
+    """The kinds the person's post imports; none for who audits them and sends nothing.
+
+    Raises PermissionDenied for who does neither.
+    """
+    kinds = kinds_for(request.user)
+    if not kinds and not getattr(request.user, "audits_all_work", False):
+        raise PermissionDenied
+    return kinds
+
+
 def _batch(request: HttpRequest, pk: int) -> ImportBatch:
-    _kinds(request)
+    _readable(request)
     return get_object_or_404(ImportBatch.objects.visible_to(request.user), pk=pk)
 
 
@@ -64,13 +75,13 @@ def _own_batch(request: HttpRequest, pk: int) -> ImportBatch:
 @require_http_methods(["GET", "POST"])
 def home(request: HttpRequest) -> HttpResponse:
     """Choose what the file is, hand it over; below, what was handed over before."""
-    kinds = _kinds(request)
+    kinds = _readable(request)
     wanted = request.POST.get("kind") or request.GET.get("kind", "")
-    kind = next((each for each in kinds if each.name == wanted), kinds[0])
-    if request.method == "POST" and kind.name != wanted:
-        raise PermissionDenied  # a file is never taken for another kind than its sender named
+    kind = next((each for each in kinds if each.name == wanted), kinds[0] if kinds else None)
     problem = ""
     if request.method == "POST":
+        if kind is None or kind.name != wanted:
+            raise PermissionDenied  # a file is never taken for another kind than its sender named
         try:
             return redirect("imports:batch", pk=_receive(request, kind).pk)
         except ImportRefused as error:
@@ -80,8 +91,8 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "kinds": kinds,
         "kind": kind,
-        "options": kind.options(request.user),
-        "needed": _needed(kind),
+        "options": kind.options(request.user) if kind else (),
+        "needed": _needed(kind) if kind else [],
         "problem": problem,
         "page": page,
         "rows": [(batch, _label(batch)) for batch in page],
@@ -128,17 +139,20 @@ def _receive(request: HttpRequest, kind: ImportKind) -> ImportBatch:
 def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One batch: where it stands, what was found, what to do next."""
     batch = _batch(request, pk)
-    kind = import_kind(batch.kind)
+    kind, mine = import_kind(batch.kind), _readable(request)
     job = Job.objects.visible_to(request.user).filter(pk=batch.job_id).first() if batch.job_id else None
     running = job is not None and job.state in OPEN_STATES
+    files = list(batch.files.order_by("position"))
     context = {
         "batch": batch,
         "kind": kind,
-        "files": list(batch.files.order_by("position")),
+        "files": files,
+        "has_columns": any(file.table.get("columns") for file in files),
+        "next_steps": next_steps(request.user, batch),
         "step": _step(batch),
         "running": running,
         "failed": job is not None and job.state == JobState.FAILED,
-        "may_act": kind in _kinds(request) and not running,
+        "may_act": kind in mine and not running,
         "reasons": _reasons(batch),
         "samples": [(row, reason(row.code), advice(row.code)) for row in samples(batch)],
         "parts": _parts(batch),
@@ -148,6 +162,7 @@ def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
         "warnings": warning_lines(batch),
         "same_as": batch.summary.get("same_as"),
         "open_rows": batch.returned_rows.filter(closed_at=None).count(),
+        "may_download": bool(mine),
     }
     if job is not None:
         context |= job_context(job, here=running)
@@ -255,6 +270,7 @@ def _act(request: HttpRequest, batch: ImportBatch, act: Any) -> HttpResponse:
 @require_GET
 def errors(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The rows still open, in the sender's layout with 错误原因; each download is audited."""
+    _kinds(request)  # whole numbers are for who sends files, not for who reads about them
     batch = _batch(request, pk)
     several = batch.files.count() > 1
     book = tempfile.TemporaryFile()  # noqa: SIM115 - FileResponse closes it
@@ -284,7 +300,7 @@ def errors(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_GET
 def returned_rows(request: HttpRequest, pk: int) -> HttpResponse:
     """The open rows of one reason, masked, each to be closed with what came of it."""
-    batch = _batch(request, pk)
+    batch, kinds = _batch(request, pk), _readable(request)
     code = request.GET.get("code", "")
     if code not in batch.reasons:
         raise Http404
@@ -299,7 +315,8 @@ def returned_rows(request: HttpRequest, pk: int) -> HttpResponse:
         "advice": advice(code),
         "page": page,
         "rows": open_rows(batch, code, start=(page.number - 1) * _PER_PAGE, count=_PER_PAGE),
-        "may_act": batch.kind in {kind.name for kind in _kinds(request)},
+        "may_act": batch.kind in {kind.name for kind in kinds},
+        "may_download": bool(kinds),
     }
     return render(request, "imports/rows.html", context)
 

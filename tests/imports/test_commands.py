@@ -140,3 +140,11 @@ def test_undo_import(desk: Desk, file: Path) -> None:
     with places_scope(desk.cast.places):
         assert not Registration.objects.exists()
     assert "撤销" in _refused("undo_import", answer["batch"])
+
+
+def test_a_list_of_no_group_is_refused_in_one_line(desk: Desk, tmp_path: Path) -> None:
+    """Without ``--category`` and without a column that names the group, nothing is read."""
+    path = tmp_path / "名单.csv"
+    path.write_bytes(as_csv([{"姓名": "张大山", "身份证号": number_of()}]))
+    assert "--category" in _refused("import_file", "category", path, "--county", "370406")
+    assert not ImportBatch.objects.exists()

@@ -129,7 +129,7 @@ def test_a_job_can_be_stopped_and_nothing_is_written(office: Desk) -> None:
     assert _work().state == "succeeded"
 
 
-@pytest.mark.parametrize("role", ["village_agent", "county_leader", "finance_bureau", "auditor"])
+@pytest.mark.parametrize("role", ["village_agent", "county_leader", "finance_bureau"])
 def test_posts_that_send_no_lists_have_no_page(desk: Desk, role: str) -> None:
     """Neither the page nor a batch by its number."""
     client = _client(desk, role)
@@ -183,3 +183,32 @@ def test_nothing_to_choose_is_said_in_words(desk: Desk) -> None:
     assert "请选择要导入的文件" in response.content.decode()
     assert "请选择方案" in _send(client, as_csv([GOOD]), plan="").content.decode()
     assert not ImportBatch.objects.exists()
+
+
+def test_an_auditor_reads_a_batch_and_sends_nothing(desk: Desk) -> None:
+    """Its page, masked, and the history; no form, no download of whole numbers, no act."""
+    batch = desk.take("registration", [GOOD, BAD], by=desk.cast.user("township_clerk"))
+    client = _client(desk, "auditor")
+    shown = client.get(reverse("imports:batch", args=[batch.pk])).content.decode()
+    assert "写入 1 行，退回 1 行" in shown
+    assert "370406198505050010" not in shown
+    assert "<form" not in shown.split("<main")[-1].split("</main>")[0]
+    rows = client.get(reverse("imports:rows", args=[batch.pk]), {"code": "bad_check_digit"})
+    assert rows.status_code == 200
+    history = client.get(reverse("imports:home"))
+    assert f'href="/imports/{batch.pk}/"' in history.content.decode()
+    assert 'type="file"' not in history.content.decode()
+    assert client.get(reverse("imports:errors", args=[batch.pk])).status_code == 403
+    assert client.post(reverse("imports:undo", args=[batch.pk])).status_code == 403
+    assert _send(client, as_csv([GOOD])).status_code == 403
+
+
+def test_an_empty_file_is_explained_without_columns_to_point_at(office: Desk) -> None:
+    """No header was found: the page offers no columns below, and no bar of nothing."""
+    client = _client(office, "township_clerk")
+    page = _send(client, b"\xef\xbb\xbf").url
+    assert _work().state == "failed"
+    shown = client.get(page).content.decode()
+    assert "什么都没有写入" in shown
+    assert "也可以在下面指明哪一列" not in shown
+    assert ">0%<" not in shown

@@ -11,10 +11,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from contributions.models import Assessment
 from foundation.jobs.models import Job, JobState
 from foundation.jobs.services.run import run_job
 from foundation.scope.context import places_scope
 from rosters.models import Roster, RosterKind
+from tests.contributions.conftest import TODAY
+from tests.factories import make_registration
 from tests.rosters.conftest import Village, number_of
 
 
@@ -200,3 +203,22 @@ def test_worker_seals_for_the_clerk_who_asked(stack: str) -> None:
         roster = Roster.objects.get()
     assert (roster.sealed_by_id, roster.job_id) == (village.cast.user("township_clerk").pk, job.pk)
     assert f"/rosters/{roster.pk}/" in client.get("/rosters/").content.decode()
+
+
+@pytest.mark.covers("E073")
+def test_people_nobody_has_assessed_are_counted(sealed: Village) -> None:
+    """没有核定: registered, without a charge, and not refused; such a village is not 与应缴一致."""
+    client = sign_in(sealed, "township_clerk")
+    assert "没有核定" not in client.get("/rosters/").content.decode()
+    assert "与应缴一致 2 / 2" in client.get("/rosters/").content.decode()
+    home = sealed.household(sealed.cast.dong, "7")
+    new, refused = sealed.person(home, "郑大"), sealed.person(home, "郑小")
+    for person in (new, refused):
+        make_registration(sealed.cast, person, sealed.plan, "medical")
+    Assessment.objects.create(
+        township_id=refused.township_id, unit_id=refused.unit_id, plan=sealed.plan, insurance="medical",
+        coverage_year=2023, resident=refused, decision="refuse", priced_on=TODAY,
+    )  # fmt: skip
+    text = client.get("/rosters/").content.decode()
+    assert "没有核定 1 人" in text
+    assert "与应缴一致 1 / 2" in text

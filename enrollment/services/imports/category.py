@@ -12,6 +12,7 @@ Rules
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -33,6 +34,7 @@ from enrollment.services.imports.common import (
 from foundation.clock.services import business_date
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import Counts, ImportKind, ImportRefused, Option, Refused, RowReader, StagedRow
+from foundation.imports.models import ImportBatch
 from foundation.masking import mask_name
 from foundation.pinyin import initials
 from townships.models import Agency
@@ -68,6 +70,12 @@ def _wanted(ctx: Context) -> str:
         known = "、".join(Category.objects.order_by("position").values_list("code", flat=True))
         raise ImportRefused(_("没有特殊群体 %(code)s，可用：%(known)s") % {"code": code, "known": known})
     return code
+
+
+def _objection(batch: ImportBatch, fields: Collection[str]) -> str:
+    if batch.category_code or "category" in fields:
+        return ""
+    return _("文件里没有“身份类别”列，要另外说明是哪一个特殊群体（命令里用 --category）")
 
 
 def _reader(ctx: Context) -> RowReader:
@@ -269,6 +277,7 @@ KIND: Final = ImportKind(
     undo=_undo,
     roles=people.ROLES,
     options=_options,
+    objection=_objection,
     can_be_full=True,
     writes=("enrollment_membership",),
 )  # fmt: skip

@@ -69,6 +69,8 @@ def open_batch(batch: ImportBatch, kind: ImportKind, paths: Sequence[Path]) -> l
                     )
         except SheetError as error:
             raise ImportRefused(f"{file.name}：{error.message}") from None
+        if why := kind.objection(batch, table.mapping):
+            raise ImportRefused(f"{file.name}：{why}")
         opened.append(OpenFile(file.position, file.name, table, _estimate(path, table)))
     return opened
 
