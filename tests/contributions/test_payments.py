@@ -212,6 +212,7 @@ def test_a_moment_by_the_business_calendar_is_that_day(season: Season) -> None:
 def test_a_page_shown_before_a_neighbour_paid_keeps_the_second_money(season: Season) -> None:
     """The agent's stale page takes the money again: all of it is stored as excess with a case, none as nothing."""
     charge, agent = season.charge(season.cast.dong), season.cast.user("village_agent")
+    assert charge.household_id is not None
     household = Household.objects.get(pk=charge.household_id)
     record_payment(by=agent, order=season.order(charge))
     second = take_from_household(
