@@ -104,6 +104,7 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     "/jobs/<uuid:pk>/": [lambda s: Knock(f"/jobs/{s.job.pk}/")],
     "/jobs/<uuid:pk>/progress/": [lambda s: Knock(f"/jobs/{s.job.pk}/progress/")],
     "/jobs/<uuid:pk>/cancel/": [lambda s: Knock(f"/jobs/{s.job.pk}/cancel/", {})],
+    "/plans/assess/": [lambda s: Knock("/plans/assess/", {"township": s.unit.township.code})],
     "/rosters/": [lambda s: Knock(f"/rosters/?township={s.unit.township.code}")],
     "/rosters/generate/": [
         lambda s: Knock("/rosters/generate/", {"kind": "levy", "township": s.unit.township.code}),
