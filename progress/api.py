@@ -75,6 +75,8 @@ def _ground(user: User, plan: CollectionPlan, code: str) -> Ground:
     whole = plan.county.code
     if not code or code in {whole, whole[:6]}:
         return county_ground(user, plan)
+    if not code.isdigit():
+        raise Http404
     ground = township_ground(user, plan, code) or unit_ground(user, plan, code)
     if ground is None:
         raise Http404

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
     [
         ("/rosters/?plan=%00", 400),
         ("/notices/?plan=%00", 400),
-        ("/api/v1/progress?place=%00", 400),
+        ("/api/v1/progress?place=%00", 404),
         ("/village/370406901201/?q=%00", 400),
         ("/village/%00/", 404),
     ],
