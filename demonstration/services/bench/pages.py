@@ -23,6 +23,7 @@ from demonstration.services.bench.measure import Answer, Figures, in_child, medi
 from demonstration.services.bench.stage import CLERKS, LEADER, Stage, as_owner, settle
 from enrollment.models import Resident
 from foundation.scope.context import places_scope
+from foundation.warm import warm_up
 from progress.services.figures import fold
 from townships.models import CollectingUnit, User
 
@@ -85,6 +86,7 @@ def _visit(url: str, username: str) -> Answer:
     client.force_login(
         User.objects.get(username=username), backend="django.contrib.auth.backends.ModelBackend"
     )
+    warm_up()  # as a server process does at its start
     client.get("/")  # the code is loaded and another page answered
     connection.close()
     cold = _timed(lambda: client.get(url))
