@@ -90,20 +90,6 @@ class ReverseSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=200)
 
 
-class StoredLineSerializer(serializers.Serializer[Any]):
-    """A stored part and whether the tax side has confirmed it."""
-
-    registration = serializers.IntegerField()
-    charge = serializers.IntegerField()
-    version = serializers.IntegerField()
-    insurance = serializers.CharField()
-    amount = serializers.CharField()
-    resident = serializers.IntegerField()
-    name = serializers.CharField()
-    confirmed_on = serializers.DateField(allow_null=True)
-    settled_on = serializers.DateField(allow_null=True)
-
-
 class AnsweredLineSerializer(serializers.Serializer[Any]):
     """A stored part."""
 
@@ -112,6 +98,15 @@ class AnsweredLineSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     insurance = serializers.CharField()
     amount = serializers.CharField()
+
+
+class StoredLineSerializer(AnsweredLineSerializer):
+    """A stored part and whether the tax side has confirmed it."""
+
+    resident = serializers.IntegerField()
+    name = serializers.CharField()
+    confirmed_on = serializers.DateField(allow_null=True)
+    settled_on = serializers.DateField(allow_null=True)
 
 
 class AnsweredCaseSerializer(serializers.Serializer[Any]):

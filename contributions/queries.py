@@ -76,14 +76,6 @@ def facts_parameters(*, insurance: str, year: int, on: date, route: str = "villa
     return {"insurance": insurance, "year": year, "on": on, "route": route}
 
 
-def net_paid_sql() -> str:
-    """Relation (registration_id, paid, paid_on, last_payment_id, channel) of lines net of reversals, paid > 0."""
-    return """
-SELECT l.registration_id, sum(l.amount) AS paid, max(p.paid_on) AS paid_on, max(p.id) AS last_payment_id
-FROM contributions_paymentline l JOIN contributions_payment p ON p.id = l.payment_id
-GROUP BY l.registration_id HAVING sum(l.amount) > 0"""
-
-
 PAGE = 100
 # Who has no household walks last; a null would have no place in an order that pages are cut from.
 _LAST_WALK = 2**31 - 1

@@ -17,11 +17,6 @@ from rosters.rules import DIGEST
 from townships.models import CollectingUnit, Township, User
 
 
-def find_plan(code: str) -> CollectionPlan | None:
-    """The latest version of a plan by its code."""
-    return CollectionPlan.objects.filter(code=code).select_related("county").order_by("-version").first()
-
-
 def plans_of(county_id: int) -> QuerySet[CollectionPlan]:
     """Plans of a county, the newest year first."""
     return (

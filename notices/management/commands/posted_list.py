@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from enrollment.models import Insurance
+from enrollment.queries import find_plan
 from foundation.clock.services import business_date
 from foundation.commands import PortalCommand, Unusable
 from foundation.scope.context import places_scope
@@ -16,7 +17,7 @@ from notices.models import Posting
 from notices.queries import posted_households
 from notices.services.postings import posted_list_pdf, posting_days
 from rosters.models import Roster, RosterKind
-from rosters.queries import find_plan, latest_of
+from rosters.queries import latest_of
 from townships.queries import find_unit
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from enrollment.queries import find_plan
 from foundation.commands import PortalCommand, Unusable
 from foundation.scope.context import places_scope
 from foundation.scope.places import Places
 from rosters.models import Roster, RosterKind
-from rosters.queries import find_plan, latest_of, townships_of
+from rosters.queries import latest_of, townships_of
 from rosters.services.export import WHOLE, export_zip
 
 

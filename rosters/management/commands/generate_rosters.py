@@ -6,12 +6,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from enrollment.queries import find_plan
 from foundation.commands import PortalCommand, Unusable
 from foundation.jobs.models import Job, JobState
 from foundation.jobs.services.queue import follow
 from foundation.scope.places import Places
 from rosters.models import RosterKind
-from rosters.queries import find_plan, townships_of
+from rosters.queries import townships_of
 from rosters.services.generate import request_rosters
 
 
