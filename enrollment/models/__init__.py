@@ -10,6 +10,7 @@ from enrollment.models.plans import (
     Tier,
     Window,
 )
+from enrollment.models.police import PoliceRecord
 from enrollment.models.register import (
     Category,
     FamilyRecord,
@@ -34,6 +35,7 @@ __all__ = [
     "MarkState",
     "Membership",
     "PlanStatus",
+    "PoliceRecord",
     "Registration",
     "RegistrationArea",
     "Resident",

@@ -14,7 +14,15 @@ from django.test import Client
 
 from contributions.models import Assessment, Charge, Payment, PaymentCase, TaxEntry
 from contributions.services.payments import record_payment
-from enrollment.models import Category, FamilyRecord, Household, Membership, Registration, Resident
+from enrollment.models import (
+    Category,
+    FamilyRecord,
+    Household,
+    Membership,
+    PoliceRecord,
+    Registration,
+    Resident,
+)
 from foundation.scope.context import scope
 from notices.models import Posting
 from rosters.models import Roster
@@ -68,6 +76,10 @@ def _one_of_everything(
             **place, resident=resident, category=category, valid_from=date(2020, 1, 1), grade=1
         ),
         FamilyRecord.objects.create(**place, resident=resident, kind="only_child"),
+        PoliceRecord.objects.create(
+            **place, county_id=cast.county.pk, village_id=resident.village_id, name=name, head_name=name,
+            number_encrypted=resident.number_encrypted, number_index=resident.number_index,
+        ),
         Assessment.objects.create(
             **place, resident=resident, plan=plan, insurance="medical", coverage_year=2023, decision="accept",
             priced_on=TODAY,
