@@ -32,7 +32,7 @@ from enrollment.services.imports.common import (
 )
 from foundation.clock.services import offset
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import Counts, ImportKind
+from foundation.imports.kinds import Counts, ImportKind, RowIdentity
 from townships.models import Device, DeviceKind
 
 # Everything one row needs to know: the registration it pays for, what is due on it, and whether its voucher is known.
@@ -322,6 +322,7 @@ KIND: Final = ImportKind(
     apply=_apply,
     undo=_undo,
     blockers=_blockers,
+    identity=RowIdentity(part="voucher", of=tax_rows.identify),
     roles=frozenset({"admin", "tax_bureau"}),
     options=plan_options,
     needs_plan=True,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from contributions.models import Means, Route
 from enrollment.services.imports.common import PersonReader, plan_of, read_day
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import Refused, RowReader, StagedRow
+from foundation.imports.kinds import Identify, Refused, RowReader, StagedRow, by_number
 from foundation.money import MoneyError, yuan
 from foundation.pinyin import initials
 
@@ -33,6 +33,11 @@ _NAMESPACE: Final = uuid.UUID("6f1f6f0e-9f0b-5c55-8f7e-2f6a6b1d6d0a")
 def payment_uuid(plan_code: str, voucher: str) -> uuid.UUID:
     """The UUID of the payment a voucher stands for: the same voucher is the same payment for ever."""
     return uuid.uuid5(_NAMESPACE, f"{plan_code}|{voucher}")
+
+
+def identify(ctx: Context) -> Identify:
+    """Whom a row is about, and by which voucher."""
+    return by_number(ctx, part=lambda cells: cells.get("voucher", "")[:40])
 
 
 def reader(ctx: Context) -> RowReader:

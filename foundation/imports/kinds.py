@@ -20,6 +20,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from foundation.identity import read_number
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
@@ -75,6 +77,34 @@ StagedRow = Sequence[str | None]
 RowReader = Callable[[dict[str, str]], StagedRow | Refused]
 
 
+Identify = Callable[[dict[str, str]], tuple[bytes | None, str]]
+
+
+def by_number(
+    ctx: Context, field: str = "id_number", part: Callable[[dict[str, str]], str] = lambda cells: ""
+) -> Identify:
+    """Who a row is about by the number in a field, and what ``part`` makes of the row."""
+
+    def identify(cells: dict[str, str]) -> tuple[bytes | None, str]:
+        number = read_number(cells.get(field, ""), ctx.today).number
+        return ctx.keyring.blind_index(number) if number else None, part(cells)
+
+    return identify
+
+
+@dataclass(frozen=True, slots=True)
+class RowIdentity:
+    """How a row sent back is known again when it comes corrected: whom it is about, and which of her several rows.
+
+    ``index`` and ``part`` name staging columns; ``part`` may be empty. ``of(ctx)`` gives the function that says the
+    same of a row that was refused before it was staged: ``None`` and the empty text where it cannot be told.
+    """
+
+    index: str = "number_index"
+    part: str = ""
+    of: Callable[[Context], Identify] = by_number
+
+
 def _no_options(user: Any) -> tuple[Option, ...]:
     return ()
 
@@ -98,6 +128,7 @@ class ImportKind:
     roles: frozenset[str]
     options: Callable[[Any], tuple[Option, ...]] = _no_options
     blockers: Callable[[Context], list[str]] = field(default=lambda ctx: [])
+    identity: RowIdentity = RowIdentity()
     # A full list closes what it no longer names; only lists of people can be full.
     can_be_full: bool = False
     needs_plan: bool = False

@@ -43,6 +43,10 @@ class ImportBatch(models.Model):
     full_list = models.BooleanField(_("全量"), default=False)
     file_name = models.CharField(_("文件名"), max_length=120)
     sha256 = models.CharField(max_length=64)
+    sender = models.CharField(
+        _("报送单位"), max_length=120, blank=True, db_default="",
+        help_text="Whose file it is: an agency, else a post with its places. Corrections find the rows sent back to it.",
+    )  # fmt: skip
     mapping = models.JSONField(_("列对应"), default=dict)
     state = models.CharField(_("状态"), max_length=10, choices=BatchState, default=BatchState.RECEIVED)
     read_count = models.IntegerField(_("读入"), default=0)
@@ -112,7 +116,7 @@ class ImportMapping(models.Model):
     """The header mapping an agency confirmed for a kind, offered again next time."""
 
     kind = models.CharField(max_length=30)
-    sender = models.CharField(max_length=80)
+    sender = models.CharField(max_length=120)
     headers_digest = models.CharField(max_length=64)
     mapping = models.JSONField(default=dict)
 
@@ -131,10 +135,30 @@ class ReturnedRow(models.Model):
     code = models.CharField(_("原因代码"), max_length=40)
     message = models.CharField(_("错误原因"), max_length=200)
     row_encrypted = models.BinaryField(null=True, help_text="Name and number as the sender wrote them.")
+    person_index = models.BinaryField(
+        null=True,
+        help_text="Blind index of whom or what the row is about; null when its number cannot be read.",
+    )
+    part = models.CharField(
+        max_length=40, null=True,
+        help_text="Which of several rows about one person: an insurance, a group. Null when the row does not say.",
+    )  # fmt: skip
     closed_at = models.DateTimeField(_("处理时间"), null=True, blank=True)
     closed_reason = models.CharField(_("处理结果"), max_length=120, blank=True, db_default="")
+    closed_by_batch = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="The batch whose row took its place; undoing that batch opens it again.",
+    )
 
     class Meta:
         verbose_name = _("退回行")
         verbose_name_plural = _("退回行")
-        indexes = [models.Index(fields=["batch"], condition=Q(closed_at=None), name="returned_row_open")]
+        indexes = [
+            models.Index(fields=["batch"], condition=Q(closed_at=None), name="returned_row_open"),
+            models.Index(
+                fields=["closed_by_batch"],
+                condition=Q(closed_by_batch__isnull=False),
+                name="returned_row_closer",
+            ),
+        ]

@@ -102,5 +102,6 @@ def effect_lines(batch: ImportBatch) -> list[str]:
         "contradicted": _("与登记金额不符 %(n)s 笔"),
         "cases": _("待处理事项 %(n)s 件"),
         "closed": _("停掉未列出的 %(n)s 人"),
+        "corrected": _("以前退回的 %(n)s 行已更正"),
     }
     return [text % {"n": f"{told[key]:,}"} for key, text in words.items() if told.get(key)]

@@ -15,11 +15,12 @@ PLAIN: Final = {
     "audit.AuditSeal": "previous digest",
     "jobs.Job": "kind county_code places params key state lease_owner result error",
     "jobs.JobChunk": "spec state owner result error",
-    "imports.ImportBatch": "kind county_code plan_code category_code file_name sha256 mapping state reasons summary",
+    "imports.ImportBatch": "kind county_code plan_code category_code file_name sha256 sender mapping state reasons"
+    " summary",
     "imports.ImportFile": "name sha256 stored_as",
     "imports.ImportChange": "relation",
     "imports.ImportMapping": "kind sender headers_digest mapping",
-    "imports.ReturnedRow": "code message closed_reason",
+    "imports.ReturnedRow": "code message part closed_reason",
     "townships.County": "code name short_name aliases kind",
     "townships.Township": "code name short_name aliases",
     "townships.Area": "name",
@@ -69,7 +70,7 @@ ENCRYPTED: Final = {
     "enrollment.PoliceRecord": "number_encrypted number_index",
     "contributions.TaxEntry": "number_index",
     "rosters.RosterLine": "number_index number_encrypted phone_encrypted",
-    "imports.ReturnedRow": "row_encrypted",
+    "imports.ReturnedRow": "row_encrypted person_index",
 }
 # Rooms that hold papers and rules, no people.
 WITHOUT_PEOPLE: Final = {"enrollment.CollectionPlan", "enrollment.Tier", "enrollment.Window", "enrollment.Stage",

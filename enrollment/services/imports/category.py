@@ -33,7 +33,18 @@ from enrollment.services.imports.common import (
 )
 from foundation.clock.services import business_date
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import Counts, ImportKind, ImportRefused, Option, Refused, RowReader, StagedRow
+from foundation.imports.kinds import (
+    Counts,
+    Identify,
+    ImportKind,
+    ImportRefused,
+    Option,
+    Refused,
+    RowIdentity,
+    RowReader,
+    StagedRow,
+    by_number,
+)
 from foundation.imports.models import ImportBatch
 from foundation.masking import mask_name
 from foundation.pinyin import initials
@@ -125,6 +136,11 @@ def _reader(ctx: Context) -> RowReader:
         )  # fmt: skip
 
     return read
+
+
+def _identify(ctx: Context) -> Identify:
+    wanted, names = ctx.batch.category_code, _Names()
+    return by_number(ctx, part=lambda cells: wanted or names.code(cells.get("category", "")))
 
 
 def _agrees(code: str, wanted: str) -> bool:
@@ -275,6 +291,7 @@ KIND: Final = ImportKind(
     preview=_preview,
     apply=_apply,
     undo=_undo,
+    identity=RowIdentity(part="code", of=_identify),
     roles=people.ROLES,
     options=_options,
     objection=_objection,

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from enrollment.models import CollectionPlan
+from enrollment.models import CollectionPlan, Insurance
 from foundation.identity import (
     ParsedNumber,
     error_message,
@@ -222,6 +222,12 @@ def read_day(raw: str, label: str) -> date | Refused | None:
     if day is None or not 1900 <= day.year <= 2200:
         return Refused("bad_date", _("%(label)s不是日期：%(raw)s") % {"label": label, "raw": raw[:20]})
     return day
+
+
+def read_insurance(raw: str) -> str:
+    """Which of the two insurances a sender names; empty for neither, or both."""
+    medical, pension = "医" in raw, "养老" in raw
+    return "" if medical == pension else str(Insurance.MEDICAL if medical else Insurance.PENSION)
 
 
 def logged_update(

@@ -14,9 +14,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from enrollment.services.imports import people
-from enrollment.services.imports.common import PersonReader, ReadPerson, logged_update, read_day
+from enrollment.services.imports.common import (
+    PersonReader,
+    ReadPerson,
+    logged_update,
+    read_day,
+    read_insurance,
+)
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import Counts, ImportKind, Refused, RowReader, StagedRow
+from foundation.imports.kinds import (
+    Counts,
+    Identify,
+    ImportKind,
+    Refused,
+    RowIdentity,
+    RowReader,
+    StagedRow,
+    by_number,
+)
 from foundation.pinyin import initials
 
 # What lists call a stage of schooling, longest first where one contains another; the codes are those of the facts.
@@ -64,18 +79,24 @@ def _employees(ctx: Context) -> RowReader:
         if isinstance(person, Refused):
             return person
         kinds, state = cells.get("insurance", ""), cells.get("state", "")
-        pension, medical = "养老" in kinds, "医" in kinds
-        if kinds and not (pension or medical):
+        if kinds and not any(word in kinds for word in ("养老", "医")):
             return Refused("unknown_insurance", _("参保险种“%(raw)s”看不懂") % {"raw": kinds[:20]})
         if any(word in state for word in _STOPPED):
             return Refused(
                 "not_insured_now", _("参保状态是“%(raw)s”，不是正在参加职工保险") % {"raw": state[:20]}
             )
-        # A list of employees that does not say which insurance means both.
-        code = "both" if pension == medical else "pension" if pension else "medical"
-        return _staged(person, code=code)
+        return _staged(person, code=_which(kinds))
 
     return read
+
+
+def _which(kinds: str) -> str:
+    # A list of employees that does not say which insurance means both.
+    return read_insurance(kinds) or "both"
+
+
+def _identify_employee(ctx: Context) -> Identify:
+    return by_number(ctx, part=lambda cells: _which(cells.get("insurance", "")))
 
 
 def _students(ctx: Context) -> RowReader:
@@ -141,19 +162,16 @@ def _preview(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
 
     def preview(ctx: Context) -> Counts:
         # A fact the register did not have is new; one it had differently is a change.
-        new, changed, total = ctx.one(
+        new, changed, staged = ctx.one(
             f"""
             SELECT count(*) FILTER (WHERE ({differs}) AND (t.{first} IS NULL OR t.{first}::text = 'false')),
                    count(*) FILTER (WHERE ({differs}) AND t.{first} IS NOT NULL AND t.{first}::text <> 'false'),
-                   count(*)
+                   (SELECT count(*) FROM {people.STAGING} WHERE batch = %(batch)s)
             FROM ({query}) f JOIN enrollment_resident t ON t.id = f.id
             """,
             county=people.county_id(ctx),
         )
-        passed_over = ctx.warnings["not_in_register"] or ctx.batch.summary.get("warnings", {}).get(
-            "not_in_register", 0
-        )
-        return Counts(new, changed, total + passed_over - new - changed)
+        return Counts(new, changed, staged - new - changed)
 
     return preview
 
@@ -187,6 +205,9 @@ def _undo(columns: tuple[str, ...]) -> Callable[[Context], None]:
     return undo
 
 
+_PERSON: Final = RowIdentity()
+
+
 def _kind(
     said: tuple[str, tuple[str, ...]],
     *,
@@ -198,6 +219,7 @@ def _kind(
     reader: Callable[[Context], RowReader],
     check: Callable[[Context], None],
     any_of: tuple[tuple[str, ...], ...] = (),
+    identity: RowIdentity = _PERSON,
 ) -> ImportKind:
     return ImportKind(
         name=name,
@@ -214,6 +236,7 @@ def _kind(
         undo=_undo(said[1]),
         roles=people.ROLES,
         any_of=any_of,
+        identity=identity,
     )
 
 
@@ -236,6 +259,7 @@ EMPLOYEES: Final = _kind(
     optional=("insurance", "state", "employer"),
     reader=_employees,
     check=_people_once_each,
+    identity=RowIdentity(part="code", of=_identify_employee),
 )
 STUDENTS: Final = _kind(
     _SAID_STUDENT,

@@ -71,15 +71,18 @@ def refuse_unknown(ctx: Context) -> int:
 def pass_over_unknown(ctx: Context) -> int:
     """Numbers the register does not hold in a list that only states facts of residents: nothing to correct.
 
-    They are left out, counted, and told as a number; a clerk cannot tell from it whether somebody elsewhere holds one.
+    They join with nobody (``FOUND``), and are told as a number; a clerk cannot tell from it whether somebody elsewhere
+    holds one.
     """
-    passed = ctx.execute(
-        f"""
-        DELETE FROM {STAGING} s WHERE s.batch = %(batch)s AND NOT EXISTS (
-            SELECT FROM enrollment_resident r
-            WHERE r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL)
-        """,
-        county=county_id(ctx),
+    passed = int(
+        ctx.one(
+            f"""
+            SELECT count(*) FROM {STAGING} s WHERE s.batch = %(batch)s AND NOT EXISTS (
+                SELECT FROM enrollment_resident r
+                WHERE r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL)
+            """,
+            county=county_id(ctx),
+        )[0]
     )
     if passed:
         ctx.warnings["not_in_register"] = passed
@@ -109,10 +112,10 @@ def check_people(ctx: Context, *, by_code: bool = False, unknown_go_back: bool =
     """The checks every list shares, in the order a sender would ask them."""
     if unknown_go_back:
         refuse_unknown(ctx)
-    else:
-        pass_over_unknown(ctx)
     refuse_other_name(ctx)
     refuse_repeated(ctx, by_code=by_code)
+    if not unknown_go_back:
+        pass_over_unknown(ctx)
 
 
 def undo_residents(ctx: Context, columns: tuple[str, ...]) -> None:

@@ -31,7 +31,7 @@ from enrollment.services.imports.common import (
     whole_county,
 )
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import Counts, ImportKind, ImportRefused
+from foundation.imports.kinds import Counts, ImportKind, ImportRefused, RowIdentity
 
 _HOUSEHOLD: Final = ("village_id", "group_name", "house_number", "head_name")
 _RESIDENT: Final = (
@@ -346,6 +346,7 @@ KIND: Final = ImportKind(
     apply=_apply,
     undo=_undo,
     blockers=_blockers,
+    identity=RowIdentity(index="person", part="insurance", of=registration_rows.identify),
     roles=frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "township_clerk"}),
     options=plan_options,
     needs_plan=True,

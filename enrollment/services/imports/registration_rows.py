@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from enrollment.models import CollectionPlan, Insurance
+from enrollment.models import CollectionPlan
 from enrollment.models.register import IdKind, RegistrationArea, Sex
 from enrollment.services.imports.common import (
     NO,
@@ -19,12 +19,13 @@ from enrollment.services.imports.common import (
     out_of_scope,
     plan_of,
     read_day,
+    read_insurance,
     read_name,
     unknown_village,
 )
 from foundation.identity import ParsedNumber, normalise_number, read_number
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import Refused, RowReader, StagedRow
+from foundation.imports.kinds import Identify, Refused, RowReader, StagedRow, by_number
 from foundation.money import MoneyError, yuan
 from foundation.pinyin import initials
 
@@ -56,10 +57,13 @@ class _Insurances(dict[str, str]):
     """What senders call the two insurances; empty for what is neither."""
 
     def __missing__(self, raw: str) -> str:
-        medical, pension = "医" in raw, "养老" in raw
-        found = "" if medical == pension else str(Insurance.MEDICAL if medical else Insurance.PENSION)
-        self[raw] = found
+        found = self[raw] = read_insurance(raw)
         return found
+
+
+def identify(ctx: Context) -> Identify:
+    """Whom a row is about, and which insurance."""
+    return by_number(ctx, part=lambda cells: read_insurance(cells.get("insurance", "")))
 
 
 class _Tails(dict[str, str]):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -21,6 +21,38 @@ Progress = Callable[[str, int, int], None]
 
 _RETURNED_AT_ONCE: Final = 5_000
 _BETWEEN: Final = "\t"
+
+
+class Sent(NamedTuple):
+    """Whom a row names, as its sender wrote it."""
+
+    name: str
+    number: str
+
+
+def sealed(keyring: Keyring, sent: Sent) -> bytes:
+    """A sender's words for a returned row, encrypted."""
+    return keyring.encrypt(_BETWEEN.join(sent))
+
+
+def unsealed(keyring: Keyring, row: bytes | memoryview | None) -> Sent:
+    """The words again. Raises DecryptionError for a foreign key or a changed byte."""
+    if row is None:
+        return Sent("", "")
+    name, _between, number = keyring.decrypt(row).partition(_BETWEEN)
+    return Sent(name, number)
+
+
+class _Returned(NamedTuple):
+    """A row on its way back."""
+
+    file: int
+    source_row: int
+    code: str
+    message: str
+    row: bytes
+    person: bytes | None
+    part: str
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -40,7 +72,7 @@ class Context:
     reasons: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     summary: dict[str, Any] = field(default_factory=dict)
-    _returned: list[tuple[int, int, str, str, bytes]] = field(default_factory=list)
+    _returned: list[_Returned] = field(default_factory=list)
 
     @property
     def kind(self) -> ImportKind:
@@ -69,11 +101,18 @@ class Context:
 
     # -- rows that go back
 
-    def refuse_later(self, file: int, source_row: int, refused: Refused, name: str, number: str) -> None:
-        """Note that a row goes back; ``flush_returned`` writes it. Who it names is kept encrypted for the sender."""
+    def refuse_later(
+        self, file: int, source_row: int, refused: Refused, sent: Sent, index: bytes | None, part: str
+    ) -> None:
+        """Note that a row goes back; ``flush_returned`` writes it.
+
+        Whom it names is kept encrypted for the sender, and as a blind index, so that a corrected row finds it.
+        """
         self.reasons[refused.code] += 1
-        identity = self.keyring.encrypt(f"{name}{_BETWEEN}{number}")
-        self._returned.append((file, source_row, refused.code, refused.message[:200], identity))
+        row = sealed(self.keyring, sent)
+        self._returned.append(
+            _Returned(file, source_row, refused.code, refused.message[:200], row, index, part[:40])
+        )
 
     def refuse_staged(self, code: str, message: str, found: str, **values: Any) -> int:
         """Take staged rows out and send them back.
@@ -81,33 +120,41 @@ class Context:
         ``found`` is a query that gives ``file, source_row`` and, when ``message`` has places to fill, a column
         ``said`` that fills ``%s``. The staging table must have ``name`` and ``number_encrypted``.
         """
+        kind, identity = self.kind, self.kind.identity
+        part = f"coalesce(s.{identity.part}::text, '')" if identity.part else "''"
         rows = self.fetch(
             f"WITH found AS MATERIALIZED ({found})"
-            f" DELETE FROM {self.kind.staging} s USING found f"
+            f" DELETE FROM {kind.staging} s USING found f"
             " WHERE s.batch = %(batch)s AND s.file = f.file AND s.source_row = f.source_row"
-            " RETURNING s.file, s.source_row, s.name, s.number_encrypted, to_jsonb(f) ->> 'said'",
+            f" RETURNING s.file, s.source_row, s.name, s.number_encrypted, s.{identity.index}, {part},"
+            " to_jsonb(f) ->> 'said'",
             **values,
         )
-        for file, source_row, name, sealed, said in sorted(rows, key=lambda row: row[:2]):
-            number = self.keyring.decrypt(sealed) if sealed else ""
+        for file, source_row, name, number, index, which, said in sorted(rows, key=lambda row: row[:2]):
+            sent = Sent(name or "", self.keyring.decrypt(number) if number else "")
             text = message % said if "%s" in message else message
-            self.refuse_later(file, source_row, Refused(code, text), name or "", number)
+            self.refuse_later(
+                file, source_row, Refused(code, text), sent, bytes(index) if index else None, which
+            )
             if len(self._returned) >= _RETURNED_AT_ONCE:
                 self.flush_returned()
         self.flush_returned()
         return len(rows)
 
     def flush_returned(self) -> None:
-        """Write the rows collected by ``refuse_later``."""
+        """Write the rows collected so far."""
         rows, self._returned = self._returned, []
         copy_rows(
             ReturnedRow._meta.db_table,
-            ("batch_id", "file", "source_row", "code", "message", "row_encrypted"),
+            ("batch_id", "file", "source_row", "code", "message", "row_encrypted", "person_index", "part"),
             (
-                (str(self.batch.pk), str(file), str(row), code, message, "\\x" + sealed.hex())
-                for file, row, code, message, sealed in rows
+                (
+                    str(self.batch.pk), str(row.file), str(row.source_row), row.code, row.message,
+                    "\\x" + row.row.hex(), "\\x" + row.person.hex() if row.person else "", row.part,
+                )
+                for row in rows
             ),
-        )
+        )  # fmt: skip
 
     def inserted(self, relation: str, ids: Iterable[int]) -> None:
         """Remember the rows a batch made, as ranges, so that it can be undone."""

@@ -18,6 +18,7 @@ from foundation.masking import Audience, mask_name, mask_number, mask_phone
 from foundation.sheets import SYNONYMS, SheetError, Table, open_table
 
 _SAMPLES: Final = 3
+_LONGEST_PART: Final = 60
 _UNREAD: Final = ""
 IGNORE: Final = "-"
 """Begins the field of a column that is not to be read though its header is known; each has one of its own."""
@@ -43,12 +44,23 @@ def headers_digest(headers: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(headers, ensure_ascii=False).encode()).hexdigest()
 
 
-def sender_of(user: Any) -> str:
-    """Whose habits a mapping belongs to: the agency, else the post, of a county."""
+def sender_of(user: Any, county_code: str = "") -> str:
+    """Whose habits a mapping belongs to, and whose rows a correction closes: the agency, else the post, of a county.
+
+    A post that sees part of the county is one sender for each part: what comes of a row tells nobody of another's people.
+    Files brought in by a command are the county's own.
+    """
     if user is None:
-        return ""
-    office = f"agency:{user.agency_id}" if getattr(user, "agency_id", None) else f"role:{user.role}"
-    return f"{user.county_code}/{office}"
+        return f"{county_code}/" if county_code else ""
+    if getattr(user, "agency_id", None):
+        return f"{user.county_code}/agency:{user.agency_id}"
+    if getattr(user, "sees_county", False):
+        return f"{user.county_code}/role:{user.role}"
+    places = user.scope_places()
+    part = f"{sorted(places.townships)}{sorted(places.units)}".replace(" ", "")
+    if len(part) > _LONGEST_PART:
+        part = hashlib.sha256(part.encode()).hexdigest()[:_LONGEST_PART]
+    return f"{user.county_code}/role:{user.role}{part}"
 
 
 def open_batch(batch: ImportBatch, kind: ImportKind, paths: Sequence[Path]) -> list[OpenFile]:

@@ -19,6 +19,7 @@ from foundation.imports.engine.context import Context, Progress
 from foundation.imports.kinds import Counts, ImportRefused, effects_of, import_kind, undo_checks_of
 from foundation.imports.models import BatchState, ImportBatch, ImportChange
 from foundation.imports.services.check import check, set_changes
+from foundation.imports.services.corrected import close_corrected, reopen
 from foundation.imports.services.receive import clear_staging
 from foundation.scope.places import Places
 
@@ -72,6 +73,8 @@ def apply(
             if counts.new or counts.changed or counts.closed:
                 for effect in effects_of(held.kind):
                     ctx.summary.update(effect(ctx))
+        if corrected := close_corrected(ctx):
+            ctx.summary["corrected"] = corrected
         clear_staging(held)
     held.summary = {**held.summary, **ctx.summary}
     held.state = BatchState.APPLIED
@@ -140,6 +143,7 @@ def undo(*, by: Any, batch: ImportBatch, places: Places) -> ImportBatch:
         for effect in effects_of(held.kind):
             effect(ctx)
     ImportChange.objects.filter(batch=held).delete()
+    reopen(ctx)
     held.state = BatchState.UNDONE
     held.applied_at = timezone.now()
     held.save(update_fields=["state", "applied_at"])

@@ -20,10 +20,18 @@ from django.utils.translation import gettext as _
 
 from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.imports.engine import vault
-from foundation.imports.engine.context import Context, Progress
+from foundation.imports.engine.context import Context, Progress, Sent
 from foundation.imports.engine.copying import copy_lines, line_of
 from foundation.imports.engine.tables import OpenFile, describe, look_at, open_batch
-from foundation.imports.kinds import Counts, ImportKind, ImportRefused, Refused, import_kind
+from foundation.imports.kinds import (
+    Counts,
+    Identify,
+    ImportKind,
+    ImportRefused,
+    Refused,
+    RowReader,
+    import_kind,
+)
 from foundation.imports.models import BatchState, ImportBatch, ReturnedRow
 from foundation.imports.services.receive import clear_staging
 from foundation.scope.places import Places
@@ -113,7 +121,8 @@ def set_changes(batch: ImportBatch, counts: Counts) -> None:
 def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
     for file in files:
         ctx.batch.files.filter(position=file.position).update(table=describe(file))
-    read_row = kind.reader(ctx)
+    # Both may ask the register: while COPY runs, the connection is busy.
+    read_row, identify = kind.reader(ctx), kind.identity.of(ctx)
     total = sum(file.rows for file in files)
     read = 0
     columns = ("batch", "file", "source_row", *kind.columns)
@@ -122,7 +131,7 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
         prefix = (str(ctx.batch.pk), str(file.position))
         while True:
             counted = _Counted(islice(source, _SEGMENT))
-            copy_lines(kind.staging, columns, _lines(ctx, counted, file.position, prefix, read_row))
+            copy_lines(kind.staging, columns, _lines(ctx, counted, file.position, prefix, read_row, identify))
             ctx.flush_returned()
             read += counted.count
             ctx.progress("read", read, max(total, read))
@@ -146,13 +155,19 @@ class _Counted:
 
 
 def _lines(
-    ctx: Context, rows: _Counted, position: int, prefix: tuple[str, str], read_row: Any
+    ctx: Context,
+    rows: _Counted,
+    position: int,
+    prefix: tuple[str, str],
+    read_row: RowReader,
+    identify: Identify,
 ) -> Iterator[str]:
     for number, cells in rows:
         values = read_row(cells)
         if type(values) is Refused:
             # Collected now, written between two COPYs: the connection is busy with this one.
-            ctx.refuse_later(position, number, values, cells.get("name", ""), cells.get("id_number", ""))
+            sent = Sent(cells.get("name", ""), cells.get("id_number", ""))
+            ctx.refuse_later(position, number, values, sent, *identify(cells))
         else:
             yield line_of((*prefix, str(number), *values))
 

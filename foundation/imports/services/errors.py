@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from foundation.audit.services import record
 from foundation.encryption import DecryptionError, get_keyring
 from foundation.imports.engine import vault
+from foundation.imports.engine.context import Sent, unsealed
 from foundation.imports.engine.tables import open_batch
 from foundation.imports.kinds import ImportRefused, import_kind
 from foundation.imports.models import ImportBatch, ReturnedRow
@@ -98,20 +99,18 @@ def open_rows(batch: ImportBatch, code: str, *, start: int = 0, count: int = 100
 
 
 def _masked(row: ReturnedRow) -> Returned:
-    name = number = ""
-    if row.row_encrypted:
-        try:
-            name, _tab, number = get_keyring().decrypt(row.row_encrypted).partition("\t")
-        except DecryptionError:
-            name = "?"
+    try:
+        sent = unsealed(get_keyring(), row.row_encrypted)
+    except DecryptionError:
+        sent = Sent("?", "")
     return Returned(
         row.pk,
         row.file,
         row.source_row,
         row.code,
         row.message,
-        mask_name(name),
-        mask_number(number, Audience.OFFICE),
+        mask_name(sent.name),
+        mask_number(sent.number, Audience.OFFICE),
     )
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from foundation.audit.services import record
 from foundation.imports.engine import vault
+from foundation.imports.engine.tables import sender_of
 from foundation.imports.kinds import ImportRefused, import_kind
 from foundation.imports.models import BatchState, ImportBatch, ImportFile, ReturnedRow
 
@@ -55,6 +56,7 @@ def receive(*, by: Any, terms: Terms, uploads: Sequence[Upload]) -> ImportBatch:
         full_list=terms.full_list,
         file_name="、".join(names)[:120],
         sha256="",
+        sender=sender_of(by, terms.county_code),
         uploaded_by=by,
     )
     _store(batch, names, uploads)
