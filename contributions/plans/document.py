@@ -40,7 +40,7 @@ TOPICS: Final[tuple[tuple[str, Promise, frozenset[str]], ...]] = (
         ),
     ),
     ("sponsors", gettext_lazy("资助"), frozenset({"sponsors"})),
-    ("determination", gettext_lazy("身份认定"), frozenset({"determination", "lists"})),
+    ("determination", gettext_lazy("身份认定"), frozenset({"determination", "lists", "open_payer"})),
     ("time", gettext_lazy("缴费期和步骤"), frozenset({"window", "stage", "deadlines"})),
     (
         "collection",

@@ -132,6 +132,10 @@ OTHERS: Final[dict[str, tuple[Word, dict[str, Word]]]] = {
     ),
     "pension.multi_category_rule": (_("一人多种身份"), {"once": _("只代缴一份")}),
     "pension.student_definition": (_("在校学生"), {"any_full_time": _("各类全日制在读")}),
+    "lists.elderly_source": (
+        _("老年人名单从哪里来"),
+        {"birth_dates": _("按出生日期算出"), "department_list": _("部门报送名单")},
+    ),
     "waiver.cover_by": (_("代缴人员待遇从何时算"), {"certification_date": _("认定之日")}),
     "waiver.determined_at": (_("身份认定到哪天"), {}),
     "waiver.late_entrants": (_("缴费后才取得身份"), {"keep_as_paid": _("不退"), "refund": _("退费")}),

@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy
 from contributions.words import payer, reason
 from enrollment.models import Insurance
 from subsidies.queries import PLANS
+from subsidies.rules.parse_lists import SUPPLIER
 from subsidies.rules.plan import Plan, RuleRow
+from townships.models import AgencyKind
 
 Word = str | Promise
 
@@ -85,6 +87,9 @@ FACTS: Final[dict[str, Word]] = {
     "rate": gettext_lazy("目标"),
     "ages": gettext_lazy("年龄"),
     "denominator": gettext_lazy("分母"),
+    "suppliers": gettext_lazy("认定"),
+    "application": gettext_lazy("请款"),
+    "payer": gettext_lazy("付款方"),
     "tasks": gettext_lazy("任务"),
 }
 _VALUES: Final[dict[str, dict[str, Word]]] = {
@@ -308,6 +313,25 @@ def sentence(plan: Plan, row: RuleRow) -> str:
     return said(plan, row.effect, row) if said else ""
 
 
+def agency(kind: str) -> str:
+    """An office by its kind; "supplier" is whichever certifies."""
+    return _("各认定部门") if kind == SUPPLIER else str(AgencyKind(kind).label)
+
+
+def _supplier(said: Mapping[str, Any]) -> str:
+    whom = [*said.get("groups", ())]
+    if said.get("computed"):
+        whom.append(_("老年人（按出生日期）"))
+    return _("%(office)s认定%(groups)s") % {"office": said.get("name"), "groups": _listed(whom)}
+
+
+def _application(said: Mapping[str, Any]) -> str:
+    joined = "".join(_("会同%(office)s") % {"office": agency(each)} for each in said.get("with", ()))
+    return _("%(by)s%(joined)s向%(to)s申请") % {
+        "by": agency(str(said.get("by"))), "joined": joined, "to": agency(str(said.get("to"))),
+    }  # fmt: skip
+
+
 def facts(row: RuleRow) -> list[tuple[str, str]]:
     """(label, value) of what a note says besides its clause."""
     if row.kind in SENTENCES or row.kind in ("targets", "readings"):
@@ -319,6 +343,12 @@ def facts(row: RuleRow) -> list[tuple[str, str]]:
             continue
         if key == "ages" and isinstance(value, list | tuple) and len(value) == 2:
             shown = _("%(from)s—%(to)s 岁") % {"from": value[0], "to": value[1]}
+        elif key == "suppliers":
+            shown = _("；").join(_supplier(each) for each in value)
+        elif key == "application":
+            shown = _application(value)
+        elif key == "payer":
+            shown = payer(str(value))
         elif key in _VALUES:
             shown = _("、").join(
                 str(_VALUES[key].get(str(each), each))

@@ -9,8 +9,22 @@ from typing import Final
 
 from .book import Book
 from .conditions import ROUTES, Condition, Group
+from .parse_lists import check_applications, is_person_list, parse_lists, parse_open_payers
 from .parse_money import parse_medical, parse_pension
-from .plan import INSURANCES, REASONS, Admission, Exclusion, Plan, Stage, TargetRow, Targets, Window
+from .plan import (
+    INSURANCES,
+    REASONS,
+    Admission,
+    Exclusion,
+    Medical,
+    Pension,
+    PersonList,
+    Plan,
+    Stage,
+    TargetRow,
+    Targets,
+    Window,
+)
 from .settings import ALIASES, SETTINGS, Settings, parse_settings
 from .source import PLAN_CODE, Entry, Path, Plain, read_source
 
@@ -44,7 +58,9 @@ _NOTE_KEYS: Final = (
 )
 _RULE: Final = "code clause lines"
 _COMPUTED: Final = ("not_in_scope", "unknown_tier", "tier_100_not_allowed")
-_SECTIONS: Final = "categories settings targets rates medical pension exclusions " + " ".join(DESCRIPTIVE)
+_SECTIONS: Final = "categories settings targets rates medical pension exclusions open_payers " + " ".join(
+    DESCRIPTIVE
+)
 
 
 def load_plan_text(text: str, categories: Iterable[str]) -> Plan:
@@ -89,9 +105,15 @@ def build_plan(
     for insurance in insurances:
         _check_windows(root.at("windows"), windows, insurance)
     targets = _targets(part, book, insurances) if (part := root.get("targets")) else None
+    open_payers = parse_open_payers(_listed(root, "open_payers"), book)
+    lists: tuple[PersonList, ...] = ()
     for name in ("rates", *DESCRIPTIVE):
+        if name == "lists":
+            lists = parse_lists(_listed(root, name), book, _waived(medical, pension))
         for item in _listed(root, name):
-            _note(item, name, book)
+            if name != "lists" or not is_person_list(item):
+                _note(item, name, book)
+    check_applications(_listed(root, "lists"), lists, (rule.code for rule in book.rules))
 
     def word(key: str) -> str:
         return part.text() if (part := head.get(key)) else ""
@@ -121,11 +143,19 @@ def build_plan(
         windows=windows,
         stages=stages,
         targets=targets,
+        lists=lists,
+        open_payers=open_payers,
         rules=tuple(book.rules),
         document=document,
         text=text,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def _waived(medical: Medical | None, pension: Pension | None) -> dict[str, Condition]:
+    """Rules by which somebody else pays, with their conditions."""
+    found = {waiver.code: waiver.condition for waiver in medical.waivers} if medical else {}
+    return found | ({rule.code: rule.condition for rule in pension.government_paid} if pension else {})
 
 
 def _listed(root: Entry, key: str) -> Iterable[Entry]:

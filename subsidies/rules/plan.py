@@ -16,6 +16,21 @@ from .source import Clause, Plain, PlanError
 INSURANCES: Final = ("pension", "medical")
 PERSONAL: Final = "personal"
 
+AGENCIES: Final = (
+    "tax",
+    "medical",
+    "hr",
+    "finance",
+    "civil_affairs",
+    "disabled_federation",
+    "health",
+    "rural_revival",
+    "veterans",
+)
+"""Kinds of offices that certify, apply for money, or are asked for it."""
+
+LIST_KINDS: Final = ("assistance", "government_paid")
+
 REASONS: Final = (
     "deceased",
     "duplicate",
@@ -304,6 +319,55 @@ class Targets:
 
 
 @dataclass(frozen=True)
+class Supplier:
+    """An office that certifies persons of a list: those of its groups, and those a rule computes by age.
+
+    `agency` is its kind, `name` as the paper prints it.
+    """
+
+    agency: str
+    name: str
+    groups: tuple[Group, ...]
+    computed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Application:
+    """Who applies for a list's money and with whom: kinds of agencies; `by` "supplier" means each its own."""
+
+    by: str
+    joined: tuple[str, ...]
+    to: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class PersonList:
+    """A list of persons for whom somebody else pays (名单): its rules, who certifies whom, who applies.
+
+    `kind` is assistance (资助) or government_paid (代缴): where a paper tells them apart, they are different things.
+    """
+
+    code: str
+    name: str
+    kind: str
+    waivers: tuple[str, ...]
+    suppliers: tuple[Supplier, ...]
+    application: Application | None
+    bill: str
+    clause: Clause
+
+
+@dataclass(frozen=True)
+class OpenPayer:
+    """A payer the paper leaves unnamed (“政府或部门”): somebody has to say who it is before money is asked for."""
+
+    code: str
+    payer: str
+    clause: Clause
+
+
+@dataclass(frozen=True)
 class RuleRow:
     """Any rule of the paper as it stands in the table of rules and on the page of the plan."""
 
@@ -350,6 +414,8 @@ class Plan:
     windows: tuple[Window, ...]
     stages: tuple[Stage, ...]
     targets: Targets | None
+    lists: tuple[PersonList, ...]
+    open_payers: tuple[OpenPayer, ...]
     rules: tuple[RuleRow, ...]
     document: Mapping[str, Plain] = field(repr=False)
     text: str = field(repr=False)
@@ -369,6 +435,14 @@ class Plan:
 
     def rule(self, code: str) -> RuleRow | None:
         return next((rule for rule in self.rules if rule.code == code), None)
+
+    def list_of(self, rule: str) -> PersonList | None:
+        """The list on which somebody stands for whom a waiver or government-paid rule pays; None if on none."""
+        return next((each for each in self.lists if rule in each.waivers), None)
+
+    def is_open(self, payer: str) -> bool:
+        """Whether the paper leaves a payer unnamed."""
+        return any(each.payer == payer for each in self.open_payers)
 
     def of_kind(self, kind: str) -> tuple[RuleRow, ...]:
         return tuple(rule for rule in self.rules if rule.kind == kind)

@@ -99,6 +99,7 @@ _ALL: Final = (
     _choice("scope.postgraduates", "admit", "refer"),
     # waivers and money
     _flag("waiver.requires_local_registration", False),
+    _choice("lists.elderly_source", "birth_dates", "department_list"),
     _choice("waiver.cover_by", "certification_date"),
     Setting("waiver.determined_at", "date", None),
     _choice("waiver.late_entrants", "keep_as_paid", "refund"),
