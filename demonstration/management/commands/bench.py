@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from demonstration.services.bench import pages, report, steps
+from demonstration.services.bench import pages, report, rules, steps
 from demonstration.services.bench.measure import Figures, StepFailed
 from demonstration.services.bench.payments import payments
 from demonstration.services.bench.stage import (
@@ -27,6 +27,8 @@ from foundation.commands import PortalCommand, Unusable, positive
 STEPS: dict[str, steps.Step] = {
     "import": steps.import_registration,
     "assess": steps.assess_county,
+    "what_if": rules.budget,
+    "one_resident": rules.one_resident,
     "rosters": steps.levy_rosters,
     "export": steps.export_workbooks,
     "payments": payments,
@@ -37,6 +39,8 @@ STEPS: dict[str, steps.Step] = {
 # Steps without which later ones find nothing to measure.
 NEEDED = {
     "assess": ["import"],
+    "what_if": ["import", "assess"],
+    "one_resident": ["import", "assess"],
     "rosters": ["import", "assess"],
     "export": ["import", "assess", "rosters"],
     "payments": ["import", "assess"],

@@ -20,6 +20,7 @@ NOTES = (
     ("p50_ms", "p50 {} ms"),
     ("p95_ms", "p95 {} ms"),
     ("alone_p95_ms", "alone p95 {} ms"),
+    ("asked_p95_ms", "asked p95 {} ms"),
     ("cold_ms", "cold {} ms"),
     ("cpu_ms", "CPU {} ms"),
     ("queries", "{} queries"),
