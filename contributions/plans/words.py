@@ -337,8 +337,9 @@ def facts(row: RuleRow) -> list[tuple[str, str]]:
     if row.kind in SENTENCES or row.kind in ("targets", "readings"):
         return []
     found = []
+    effect: dict[str, Any] = dict(row.effect)
     for key, label in FACTS.items():
-        value = row.effect.get(key)
+        value = effect.get(key)
         if value is None or value == "":
             continue
         if key == "ages" and isinstance(value, list | tuple) and len(value) == 2:

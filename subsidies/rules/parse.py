@@ -78,7 +78,8 @@ def build_plan(
 ) -> Plan:
     """Check a plan given as plain data, in the order of its file. Raises PlanError with place and reason.
 
-    `lines` tells the line of each value where the data come from a file, `text` is that file.
+    `lines` tells the line of each value where the data come from a file, `text` is that file. Without `text` the plan
+    is one of which something was changed (a what-if), and its lists keep what is left of their rules.
     """
     document = dict(document)
     root = Entry(document, (), lines or {})
@@ -109,11 +110,12 @@ def build_plan(
     lists: tuple[PersonList, ...] = ()
     for name in ("rates", *DESCRIPTIVE):
         if name == "lists":
-            lists = parse_lists(_listed(root, name), book, _waived(medical, pension))
+            lists = parse_lists(_listed(root, name), book, _waived(medical, pension), whole=bool(text))
         for item in _listed(root, name):
             if name != "lists" or not is_person_list(item):
                 _note(item, name, book)
-    check_applications(_listed(root, "lists"), lists, (rule.code for rule in book.rules))
+    if text:
+        check_applications(_listed(root, "lists"), (rule.code for rule in book.rules))
 
     def word(key: str) -> str:
         return part.text() if (part := head.get(key)) else ""

@@ -21,22 +21,23 @@ def is_person_list(entry: Entry) -> bool:
 
 
 def parse_lists(
-    entries: Iterable[Entry], book: Book, conditions: Mapping[str, Condition]
+    entries: Iterable[Entry], book: Book, conditions: Mapping[str, Condition], *, whole: bool
 ) -> tuple[PersonList, ...]:
     """The lists of persons for whom somebody else pays.
 
     `conditions` are those of the plan's waivers and government-paid rules by code. Everybody they cover is certified
     by exactly one office of the list. Raises PlanError for an unknown rule, a rule on two lists, a group that no
-    office certifies or that two do.
+    office certifies or that two do. `whole` False takes a plan of which rules were left out or changed (a what-if): a
+    list then holds those of its rules that are left.
     """
     found: list[PersonList] = []
     for entry in entries:
         if is_person_list(entry):
-            found.append(_person_list(entry, book, conditions, found))
+            found.append(_person_list(entry, book, conditions, found, whole=whole))
     return tuple(found)
 
 
-def check_applications(entries: Iterable[Entry], lists: Sequence[PersonList], codes: Iterable[str]) -> None:
+def check_applications(entries: Iterable[Entry], codes: Iterable[str]) -> None:
     """The rules an application and a bill cite exist. Checked when all rules are known."""
     known = set(codes)
     for entry in entries:
@@ -50,21 +51,29 @@ def check_applications(entries: Iterable[Entry], lists: Sequence[PersonList], co
 
 
 def _person_list(
-    entry: Entry, book: Book, conditions: Mapping[str, Condition], before: Sequence[PersonList]
+    entry: Entry,
+    book: Book,
+    conditions: Mapping[str, Condition],
+    before: Sequence[PersonList],
+    *,
+    whole: bool,
 ) -> PersonList:
     entry.only(f"{_RULE} kind waivers suppliers", f"{_ABOUT} departments what to application bill")
     waivers = []
     for item in entry.at("waivers").items():
         code = item.code()
+        if code not in conditions and not whole:
+            continue
         if code not in conditions:
             raise item.error("undefined_rule", name=code)
         if any(code in each.waivers for each in before) or code in waivers:
             raise item.error("rule_on_two_lists", name=code)
         waivers.append(code)
-    if not waivers:
+    if not waivers and whole:
         raise entry.at("waivers").error("empty_list")
-    suppliers = tuple(_supplier(item, book, waivers) for item in entry.at("suppliers").items())
-    _check_suppliers(entry.at("suppliers"), suppliers, {code: conditions[code] for code in waivers})
+    suppliers = tuple(_supplier(item, book, waivers, whole=whole) for item in entry.at("suppliers").items())
+    if whole:
+        _check_suppliers(entry.at("suppliers"), suppliers, {code: conditions[code] for code in waivers})
     application = _application(part) if (part := entry.get("application")) else None
     effect: dict[str, object] = {
         key: value for key, value in entry.mapping().items() if key not in ("code", "clause", "lines", "name")
@@ -83,15 +92,17 @@ def _person_list(
     )
 
 
-def _supplier(entry: Entry, book: Book, waivers: Sequence[str]) -> Supplier:
+def _supplier(entry: Entry, book: Book, waivers: Sequence[str], *, whole: bool) -> Supplier:
     entry.only("agency name", "groups computed certainty setting note")
     groups = named_groups(part, book.groups) if (part := entry.get("groups")) else ()
     computed = []
     for item in part.items() if (part := entry.get("computed")) else ():
+        if item.text() not in waivers and not whole:
+            continue
         if item.text() not in waivers:
             raise item.error("undefined_rule", name=item.text())
         computed.append(item.code())
-    if not groups and not computed:
+    if not groups and not computed and whole:
         raise entry.error("missing_key", key="groups")
     return Supplier(entry.at("agency").choice(*AGENCIES), entry.at("name").text(), groups, tuple(computed))
 
