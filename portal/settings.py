@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "rosters",
     "notices",
     "progress",
+    "seasons",
     "demonstration",
     "portal.apps.PortalConfig",
 ]

@@ -23,6 +23,7 @@ from foundation.scope.context import places_scope, scope
 from foundation.scope.places import NOWHERE
 from progress.models import InTransit, UnitDay, UnitFigure
 from rosters.models import Roster, RosterLine
+from seasons.models import Confirmation
 from subsidies.queries import PLANS
 from tests.contributions.conftest import TODAY, Season
 from tests.factories import Cast, password_hash
@@ -124,6 +125,10 @@ def _side(season: Season, unit: CollectingUnit, name: str, rows: dict[type[Model
         relation="户主", number_index=resident.number_index, number_encrypted=resident.number_encrypted,
         group_name="1组", house_number="1", categories="", government_paid=0, personal=350, paid=0, means="",
         note="",
+    )  # fmt: skip
+    rows[Confirmation] = Confirmation.objects.create(
+        **place, plan=season.plan, resident=resident, insurance="medical", reason="moved", carried=True,
+        registration_before=rows[Charge].registration,
     )  # fmt: skip
     figures: dict[str, Any] = {**place, "plan": season.plan, "insurance": "medical"}
     heads = 7_373_000 + unit.pk % 997

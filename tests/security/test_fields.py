@@ -49,6 +49,7 @@ PLAIN: Final = {
     "rosters.Roster": "kind number digest totals",
     "rosters.RosterLine": "household_number relation group_name means medical_voucher pension_voucher note",
     "notices.Posting": "place",
+    "seasons.Confirmation": "insurance reason detail decision",
     "progress.UnitFigure": "insurance band",
     "progress.UnitDay": "insurance",
     "progress.InTransit": "insurance stage",

@@ -15,7 +15,8 @@ from foundation.scope.walls import append_only_models, guarded_models
 from tests.security.conftest import World
 
 ROOMS = [
-    "foundation", "townships", "enrollment", "subsidies", "contributions", "rosters", "notices", "progress", "demonstration",
+    "foundation", "townships", "enrollment", "subsidies", "contributions", "rosters", "notices", "progress", "seasons",
+    "demonstration",
 ]  # fmt: skip
 OURS = [m for m in apps.get_models() if m.__module__.split(".")[0] in ROOMS]
 

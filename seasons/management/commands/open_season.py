@@ -1,0 +1,60 @@
+"""Carry last year's registrations and tiers into a new plan, and list whom somebody must look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from enrollment.queries import find_plan
+from foundation.commands import PortalCommand, Unusable
+from foundation.jobs.models import Job, JobState
+from foundation.jobs.services.queue import follow
+from seasons.services.opening import CannotOpen, request_opening
+
+
+class Command(PortalCommand):
+    """``open_season PLAN --from OLD``: again, it carries nobody twice."""
+
+    help = "Carry registrations and tiers from last year's plan into a new year's."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("plan", help="code of the new year's plan")
+        parser.add_argument("--from", dest="source", required=True, help="code of last year's plan")
+
+    def run(self, options: dict[str, Any]) -> tuple[str, dict[str, Any], bool]:
+        """Ask for the opening and follow it to its end; holds while the job did not fail."""
+        plan, source = find_plan(options["plan"]), find_plan(options["source"])
+        for code, found in ((options["plan"], plan), (options["source"], source)):
+            if found is None:
+                raise Unusable(f"no plan {code} is loaded; load_plan loads it")
+        assert plan is not None
+        assert source is not None
+        try:
+            job = request_opening(by=None, plan=plan, source=source)
+        except CannotOpen as error:
+            raise Unusable(str(error)) from None
+        job = follow(job, report=self._report, own_hands_after=1.0)
+        if job.error:
+            self.stderr.write(job.error)
+        answer = {
+            "registrations": job.result.get("registrations", 0),
+            "to_confirm": job.result.get("to_confirm", {}),
+            "job": str(job.pk),
+            "state": job.state,
+            "seconds": round((job.finished_at - job.created_at).total_seconds(), 2)
+            if job.finished_at
+            else 0.0,
+        }
+        return self._summary(answer), answer, job.state == JobState.SUCCEEDED
+
+    def _report(self, job: Job) -> None:
+        self.progress(job.done, job.total, "registrations")
+
+    def _summary(self, answer: dict[str, Any]) -> str:
+        if answer["state"] != JobState.SUCCEEDED:
+            return f"job {answer['job']}: {answer['state']}"
+        waiting = "\n".join(f"  {reason}: {count}" for reason, count in answer["to_confirm"].items())
+        carried = f"{answer['registrations']} registrations carried over, {answer['seconds']} s"
+        return f"{carried}\nto confirm:\n{waiting}" if waiting else carried
