@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from foundation.scope.models import ScopedModel
+from foundation.scope.models import AlsoSeenModel, ScopedModel
 from foundation.scope.places import NOWHERE, Places
 
 
@@ -372,6 +372,13 @@ class PlacedModel(ScopedModel):
     )  # fmt: skip
 
     scope_paths: ClassVar[tuple[str, str]] = ("township_id", "unit_id")
+
+    class Meta:
+        abstract = True
+
+
+class SharedModel(AlsoSeenModel, PlacedModel):
+    """A row of residents' data at its place that other places of the county read as well."""
 
     class Meta:
         abstract = True

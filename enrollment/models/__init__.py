@@ -1,5 +1,14 @@
 """Who lives where, in which groups, under which plan."""
 
+from enrollment.models.life import (
+    EventKind,
+    FormerNumber,
+    PairVerdict,
+    ResidentEvent,
+    ResidentPair,
+    Transfer,
+    TransferState,
+)
 from enrollment.models.plans import (
     CollectionMode,
     CollectionPlan,
@@ -13,9 +22,11 @@ from enrollment.models.plans import (
 from enrollment.models.police import PoliceRecord
 from enrollment.models.register import (
     Category,
+    ClosingReason,
     FamilyRecord,
     Household,
     IdKind,
+    LeaveReason,
     MarkState,
     Membership,
     Registration,
@@ -26,22 +37,31 @@ from enrollment.models.register import (
 
 __all__ = [
     "Category",
+    "ClosingReason",
     "CollectionMode",
     "CollectionPlan",
+    "EventKind",
     "FamilyRecord",
+    "FormerNumber",
     "Household",
     "IdKind",
     "Insurance",
+    "LeaveReason",
     "MarkState",
     "Membership",
+    "PairVerdict",
     "PlanStatus",
     "PoliceRecord",
     "Registration",
     "RegistrationArea",
     "Resident",
+    "ResidentEvent",
+    "ResidentPair",
     "Sex",
     "Stage",
     "Target",
     "Tier",
+    "Transfer",
+    "TransferState",
     "Window",
 ]

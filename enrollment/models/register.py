@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, RangeOperators
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models.plans import CollectionPlan, Insurance
-from townships.models import Agency, PlacedModel, Village
+from townships.models import Agency, PlacedModel, SharedModel, Village
 
 
-class Household(PlacedModel):
-    """A household (户) at its address; ``group_name`` and ``house_number`` order the agent's walk."""
+class Household(SharedModel):
+    """A household (户) at its address; ``group_name`` and ``house_number`` order the agent's walk.
+
+    One that was merged into another keeps its row and number, so that papers of earlier years still find it.
+    """
 
     village = models.ForeignKey(
         Village,
@@ -29,6 +33,10 @@ class Household(PlacedModel):
     house_number = models.CharField(_("门牌号"), max_length=20, blank=True)
     head_name = models.CharField(_("户主"), max_length=60, blank=True)
     walk = models.IntegerField(_("走访顺序"), default=0)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        verbose_name=_("并入"),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("户")
@@ -65,8 +73,20 @@ class Sex(models.TextChoices):
     FEMALE = "female", _("女")
 
 
-class Resident(PlacedModel):
-    """A resident. The number is encrypted; look-ups use its blind index and a keyed index of its last four digits."""
+class LeaveReason(models.TextChoices):
+    """Why the household registration here ended though the person lives."""
+
+    MOVED_OUT = "moved_out", _("户口迁出")
+    CANCELLED = "cancelled", _("户口注销")
+    EMPTY = "empty", _("空挂户")
+
+
+class Resident(SharedModel):
+    """A resident. The number is encrypted; look-ups use its blind index and a keyed index of its last four digits.
+
+    Its place is where the person lives. Where he registered for an insurance may be another place: that one reads the
+    row too (``also_units``), for it collects and answers for the season.
+    """
 
     county_id = models.IntegerField(_("县区"))
     village = models.ForeignKey(
@@ -104,6 +124,10 @@ class Resident(PlacedModel):
     employee_medical = models.BooleanField(_("职工医保"), default=False)
     other_enrolment = models.CharField(_("异地参保"), max_length=40, blank=True)
     death_date = models.DateField(_("死亡日期"), null=True, blank=True)
+    left_on = models.DateField(_("迁出或注销日期"), null=True, blank=True)
+    left_why = models.CharField(
+        _("迁出或注销原因"), max_length=12, choices=LeaveReason, blank=True, db_default=""
+    )
     phone_encrypted = models.BinaryField(null=True)
     phone_tail = models.CharField(max_length=4, blank=True)
     address = models.CharField(_("住址"), max_length=120, blank=True)
@@ -131,6 +155,18 @@ class Resident(PlacedModel):
             models.Index(fields=["unit", "initials"], name="resident_unit_initials"),
             models.Index(fields=["township", "name"], name="resident_township_name"),
             models.Index(fields=["tail_index"], name="resident_tail"),
+            # Few people are registered elsewhere than they live: found from either side without reading the rest.
+            models.Index(
+                fields=["township"], condition=Q(also_units__isnull=False), name="resident_lives_elsewhere"
+            ),
+            GinIndex(
+                fields=["also_units"], condition=Q(also_units__isnull=False), name="resident_also_units"
+            ),
+            GinIndex(
+                fields=["also_townships"],
+                condition=Q(also_townships__isnull=False),
+                name="resident_also_townships",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -171,7 +207,7 @@ class DateRange(Func):
     template = "%(function)s(%(expressions)s, '[]')"
 
 
-class Membership(PlacedModel):
+class Membership(SharedModel):
     """A resident in a special group, with validity, origin and the way of the mark."""
 
     resident = models.ForeignKey(
@@ -210,7 +246,7 @@ class Membership(PlacedModel):
         ]
 
 
-class FamilyRecord(PlacedModel):
+class FamilyRecord(SharedModel):
     """Family-planning facts from the health list."""
 
     resident = models.ForeignKey(
@@ -230,8 +266,31 @@ class FamilyRecord(PlacedModel):
         constraints = [models.UniqueConstraint(fields=["resident", "kind"], name="family_record_once")]
 
 
+class ClosingReason(models.TextChoices):
+    """Why a registration is settled without money. Printed into sealed rosters, so the words are the data."""
+
+    EMPLOYED = "职工参保", _("职工参保")
+    IN_SCHOOL = "在校", _("在校")
+    ARMY = "参军", _("参军")
+    PRISON = "服刑", _("服刑")
+    ABROAD = "出国", _("出国")
+    MOVED_OUT = "户口迁出", _("户口迁出")
+    EMPTY = "空挂户", _("空挂户")
+    UNREACHABLE = "失联", _("失联")
+    DIED = "死亡", _("死亡")
+    PENSIONER = "领取养老待遇", _("领取养老待遇")
+    PAID_ELSEWHERE = "异地已缴", _("异地已缴")
+    AWAITING_TAX = "待税务回传", _("待税务回传")
+    UNWILLING = "自愿不参保", _("自愿不参保")
+    SAME_PERSON = "重复档案", _("重复档案")
+
+
 class Registration(PlacedModel):
-    """A resident registered for an insurance and coverage year, with the place of that season."""
+    """A resident registered for an insurance and coverage year, with the place of that season.
+
+    ``household`` is the house it was collected in, kept when the person has moved to another unit; NULL means the one
+    he lives in.
+    """
 
     resident = models.ForeignKey(
         Resident,
@@ -260,6 +319,10 @@ class Registration(PlacedModel):
     missed_years = models.SmallIntegerField(_("中断年数"), default=0)
     repaired_years = models.SmallIntegerField(_("补缴年数"), default=0)
     closing_reason = models.CharField(_("销号原因"), max_length=20, blank=True)
+    household = models.ForeignKey(
+        Household, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False,
+        db_index=False, verbose_name=_("当时的户"),
+    )  # fmt: skip
     batch = models.BigIntegerField(null=True, blank=True)
 
     class Meta:

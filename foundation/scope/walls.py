@@ -2,7 +2,8 @@
 
 1. The role exists, owns nothing, is no superuser and does not bypass row-level security.
 2. It may read and write tables; tables of ``append_only`` models only read and insert.
-3. Tables of ``row_level_security`` models show and take only rows of the transaction's places.
+3. Tables of ``row_level_security`` models show and take only rows of the transaction's places; those of ``also_seen``
+   models show, to reading alone, what names one of these places beside its own.
 
 Every step can run again: ``migrate`` calls it each time, so that a new table is never without its walls.
 """
@@ -20,6 +21,12 @@ from psycopg2 import sql
 POLICY = """(
     township_id = ANY ((SELECT coalesce(nullif(current_setting('portal.townships', true), ''), '{}'))::int[])
     OR unit_id = ANY ((SELECT coalesce(nullif(current_setting('portal.units', true), ''), '{}'))::int[])
+)"""
+
+# Beside it, for reading: a row that names one of the places as one that sees it too.
+ALSO = """(
+    also_townships && ((SELECT coalesce(nullif(current_setting('portal.townships', true), ''), '{}'))::int[])
+    OR also_units && ((SELECT coalesce(nullif(current_setting('portal.units', true), ''), '{}'))::int[])
 )"""
 
 
@@ -106,3 +113,8 @@ def raise_walls(cursor: Any) -> None:
                     t=table, p=sql.SQL(POLICY)
                 )
             )
+            cursor.execute(sql.SQL("DROP POLICY IF EXISTS also ON {t}").format(t=table))
+            if getattr(model, "also_seen", False):
+                cursor.execute(
+                    sql.SQL("CREATE POLICY also ON {t} FOR SELECT USING {p}").format(t=table, p=sql.SQL(ALSO))
+                )

@@ -17,16 +17,21 @@ from contributions.services.payments import record_payment
 from enrollment.models import (
     Category,
     FamilyRecord,
+    FormerNumber,
     Household,
     Membership,
     PoliceRecord,
     Registration,
     Resident,
+    ResidentEvent,
+    ResidentPair,
+    Transfer,
 )
 from foundation.scope.context import scope
 from notices.models import Posting
 from rosters.models import Roster
 from tests.contributions.conftest import TODAY, Season, build_season
+from tests.factories import make_resident
 from townships.models import CollectingUnit
 
 # Characters that stand in nothing else on any page: whoever shows them shows the other township.
@@ -76,6 +81,21 @@ def _one_of_everything(
             **place, resident=resident, category=category, valid_from=date(2020, 1, 1), grade=1
         ),
         FamilyRecord.objects.create(**place, resident=resident, kind="only_child"),
+        ResidentEvent.objects.create(
+            **place, resident=resident, kind="name_corrected", happened_on=TODAY, detail={"before": name}
+        ),
+        FormerNumber.objects.create(
+            **place, resident=resident, id_kind="birth_certificate", number_encrypted=resident.number_encrypted,
+            number_index=resident.number_index, until=TODAY,
+        ),
+        Transfer.objects.create(
+            **place, resident=resident, to_unit=unit, name=name, moved_on=TODAY, evidence=name,
+            offered_by=cast.user("township_clerk"),
+        ),
+        ResidentPair.objects.create(
+            **place, first=resident, second=make_resident(cast, unit, merged_into=resident), verdict="same", reason=name,
+            decided_by=cast.user("township_clerk"),
+        ),
         PoliceRecord.objects.create(
             **place, county_id=cast.county.pk, village_id=resident.village_id, name=name, head_name=name,
             number_encrypted=resident.number_encrypted, number_index=resident.number_index,

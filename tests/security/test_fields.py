@@ -30,10 +30,15 @@ PLAIN: Final = {
     "townships.User": "password username email role",
     "townships.Device": "kind name",
     "enrollment.Category": "code name aliases agency_kind",
-    "enrollment.Household": "number group_name",
-    "enrollment.Resident": "relation id_kind sex registration_area residence_permit school other_enrolment",
-    "enrollment.Membership": "mark",
-    "enrollment.FamilyRecord": "kind",
+    "enrollment.Household": "number group_name also_townships also_units",
+    "enrollment.Resident": "relation id_kind sex registration_area residence_permit school other_enrolment left_why"
+    " also_townships also_units",
+    "enrollment.Membership": "mark also_townships also_units",
+    "enrollment.FamilyRecord": "kind also_townships also_units",
+    "enrollment.ResidentEvent": "kind source also_townships also_units",
+    "enrollment.FormerNumber": "id_kind also_townships also_units",
+    "enrollment.Transfer": "sex state also_townships also_units",
+    "enrollment.ResidentPair": "verdict moved",
     "enrollment.Registration": "insurance closing_reason",
     "enrollment.PoliceRecord": "household_number relation sex cancelled_why",
     "contributions.Assessment": "insurance decision reason timing standard_code waiver_code subsidy_code family_code"
@@ -60,6 +65,9 @@ PERSONAL: Final = {
     "enrollment.Household": "head_name house_number",
     "enrollment.Resident": "name initials nickname address phone_tail",
     "enrollment.PoliceRecord": "head_name name address",
+    "enrollment.ResidentEvent": "detail evidence",  # names before and after, reasons in somebody's words
+    "enrollment.Transfer": "name evidence answer",
+    "enrollment.ResidentPair": "reason",
     "contributions.Payment": "payer_name",
     "rosters.RosterLine": "head_name name house_number categories",
     "imports.ImportFile": "table",  # masked samples of what was sent
@@ -69,6 +77,7 @@ PERSONAL: Final = {
 ENCRYPTED: Final = {
     "enrollment.Resident": "number_encrypted number_index tail_index phone_encrypted",
     "enrollment.PoliceRecord": "number_encrypted number_index",
+    "enrollment.FormerNumber": "number_encrypted number_index",
     "contributions.TaxEntry": "number_index",
     "rosters.RosterLine": "number_index number_encrypted phone_encrypted",
     "imports.ReturnedRow": "row_encrypted person_index",

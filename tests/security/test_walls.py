@@ -9,6 +9,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from enrollment.models import Resident
 from foundation.scope.context import places_scope
 from foundation.scope.places import NOWHERE
 from foundation.scope.walls import append_only_models, guarded_models
@@ -53,18 +54,23 @@ def test_every_table_with_a_township_is_guarded_or_holds_no_resident() -> None:
 
 
 def test_the_database_guards_every_such_table(db: None) -> None:
-    """Row-level security is on and its one policy covers reading and writing, for every role."""
+    """Row-level security is on and its policy covers reading and writing, for every role.
+
+    A second one stands beside it only where other places read a row too, and for reading alone.
+    """
     on = {name for (name,) in _rows("SELECT relname FROM pg_class WHERE relrowsecurity AND relkind = 'r'")}
     assert on == {m._meta.db_table for m in guarded_models()}
     policies = _rows(
         "SELECT tablename, policyname, cmd, permissive, roles::text, qual, with_check FROM pg_policies"
     )
     assert {row[0] for row in policies} == on
+    shared = {m._meta.db_table for m in guarded_models() if getattr(m, "also_seen", False)}
+    assert {row[0] for row in policies if row[1] == "also"} == shared
     for _table, name, command, _permissive, roles, qual, check in policies:
-        assert (name, command, roles) == ("places", "ALL", "{public}")
+        assert (name, command, roles) in {("places", "ALL", "{public}"), ("also", "SELECT", "{public}")}
         assert "portal.townships" in qual
         assert "portal.units" in qual
-        assert check == qual
+        assert check == (qual if name == "places" else None)
 
 
 def test_the_application_is_nobody_in_the_database(db: None) -> None:
@@ -153,6 +159,24 @@ def test_a_row_cannot_be_carried_over_the_wall(world: World) -> None:
             connection.cursor() as cursor,
         ):
             cursor.execute(statement, [foreign.township_id, foreign.pk, unit.pk])
+
+
+def test_who_reads_a_row_as_well_cannot_write_it(world: World) -> None:
+    """A row that names a township beside its own is read there, and neither changed, taken over nor locked."""
+    foreign = world.foreign.pk(Resident)
+    with places_scope(world.cast.places):
+        Resident.objects.filter(pk=foreign).update(
+            also_townships=[world.own.unit.township_id], also_units=[world.own.unit.pk]
+        )
+    for role in ("township_clerk", "village_agent"):
+        user = world.cast.user(role)
+        with places_scope(user.scope_places()):
+            assert Resident.objects.visible_to(user).filter(pk=foreign).exists()
+            assert not Resident.objects.held_by(user).filter(pk=foreign).exists()
+            assert Resident.objects.filter(pk=foreign).update(address="x") == 0
+            take = {"township_id": world.own.unit.township_id, "unit_id": world.own.unit.pk}
+            assert Resident.objects.filter(pk=foreign).update(**take) == 0
+            assert not Resident.objects.filter(pk=foreign).select_for_update().exists()
 
 
 def test_a_scope_ends_with_its_transaction(world: World) -> None:
