@@ -24,6 +24,7 @@ from enrollment.models import (
     FamilyRecord,
     Household,
     Membership,
+    PriorPayment,
     Registration,
     Resident,
     Target,
@@ -277,6 +278,19 @@ class RegistrationAdmin(OfOnePerson):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         return search_people(request, queryset, search_term, "resident")
+
+
+@admin.register(PriorPayment)
+class PriorPaymentAdmin(ScopedModelAdmin):
+    """上年缴费: as the tax side told it, registered this year or not."""
+
+    list_display = ("name", "insurance", "coverage_year", "amount", "paid_on", "unit")
+    list_filter = (TownshipFilter, UnitFilter, ("insurance", ChoicesDropdownFilter))
+    list_select_related = ("unit",)
+    fields = (*list_display, "voucher")
+    readonly_fields = fields
+    search_fields = ("name",)
+    ordering = ("-pk",)
 
 
 def search_people(

@@ -38,6 +38,7 @@ _REGISTER: Final = {
     "enrollment.membership": VIEW,
     "enrollment.familyrecord": VIEW,
     "enrollment.registration": VIEW,
+    "enrollment.priorpayment": VIEW,
 }
 _MONEY: Final = {
     "contributions.assessment": VIEW,

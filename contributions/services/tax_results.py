@@ -28,6 +28,7 @@ from enrollment.services.imports.common import (
     plan_of,
     plan_options,
     restore,
+    undo_inserted,
     whole_county,
 )
 from foundation.clock.services import offset
@@ -279,12 +280,8 @@ def _blockers(ctx: Context) -> list[str]:
 
 
 def _undo(ctx: Context) -> None:
-    restore(ctx, "contributions_taxentry", ("settled_on",))
-    for table in ("contributions_paymentcase", "contributions_taxentry"):
-        for first, last in ctx.batch.summary.get("inserted", {}).get(table, []):
-            ctx.execute(
-                f"DELETE FROM {table} WHERE id BETWEEN %(first)s AND %(last)s", first=first, last=last
-            )
+    restore(ctx, "contributions_taxentry")
+    undo_inserted(ctx, "contributions_paymentcase", "contributions_taxentry")
 
 
 def recount(ctx: Context) -> dict[str, Any]:

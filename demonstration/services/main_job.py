@@ -112,13 +112,14 @@ class MainJob:
         return f"{told}; the agent's unit is {self.unit.name}"
 
     def lists(self) -> str:
-        """Special groups, deaths, the employed, students."""
+        """Special groups, deaths, the employed, students, last year's payments."""
         told = [
             self.bring_in("category", f"categories/{path.name}", category=path.stem)
             for path in sorted((self.files / "categories").glob("*.xlsx"))
         ]
         told += [self.bring_in(kind, f"{kind}.xlsx") for kind in ("deaths", "employee_insured", "students")]
-        return f"{len(told)} lists; " + "; ".join(told[-3:])
+        told.append(self.bring_in("last_year_payments", "last_year_payments.csv"))
+        return f"{len(told)} lists; " + "; ".join(told[-4:])
 
     def assess(self) -> str:
         """What everybody owes, as of the demonstration's day."""

@@ -1,5 +1,6 @@
 """Who lives where, in which groups, under which plan."""
 
+from enrollment.models.earlier import PriorPayment
 from enrollment.models.life import (
     EventKind,
     FormerNumber,
@@ -52,6 +53,7 @@ __all__ = [
     "PairVerdict",
     "PlanStatus",
     "PoliceRecord",
+    "PriorPayment",
     "Registration",
     "RegistrationArea",
     "Resident",

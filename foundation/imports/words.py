@@ -88,6 +88,8 @@ def warning_lines(batch: ImportBatch) -> list[str]:
         lines.append(_("%(n)s 人的姓名写法和库里略有不同，按身份证号认作同一人，库里的写法没有改") % {"n": n})
     if n := found.get("not_in_register"):
         lines.append(_("%(n)s 人没有在居民库里，没有要改的，已略过") % {"n": n})
+    if n := found.get("paid_not_registered"):
+        lines.append(_("%(n)s 笔缴费的人今年没有登记，按文件里的村居记下，可以去问原因") % {"n": n})
     return lines
 
 
@@ -102,6 +104,7 @@ def effect_lines(batch: ImportBatch) -> list[str]:
         "contradicted": _("与登记金额不符 %(n)s 笔"),
         "cases": _("待处理事项 %(n)s 件"),
         "closed": _("停掉未列出的 %(n)s 人"),
+        "last_tiers": _("上年档次带到 %(n)s 条登记"),
         "corrected": _("以前退回的 %(n)s 行已更正"),
     }
     return [text % {"n": f"{told[key]:,}"} for key, text in words.items() if told.get(key)]

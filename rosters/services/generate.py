@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
-from contributions.models import Charge
+from contributions.models import Charge, PaymentLine
 from contributions.models.dues import IN_SCOPE
-from enrollment.models import CollectionPlan, Registration
+from enrollment.models import CollectionPlan, PriorPayment, Registration
 from foundation.clock.services import business_date
 from foundation.jobs.kinds import Chunk, JobFailed, JobKind
 from foundation.jobs.models import Job
@@ -80,6 +80,15 @@ def _plan_of(job: Job) -> CollectionPlan:
     return CollectionPlan.objects.select_related("county").get(pk=job.params["plan"])
 
 
+def _knows_last_year(plan: CollectionPlan) -> bool:
+    last = plan.coverage_year - 1
+    return (
+        PriorPayment.objects.filter(county_id=plan.county_id, coverage_year=last).exists()
+        or PaymentLine.objects.filter(registration__coverage_year=last).exists()
+        or Registration.objects.filter(plan=plan, last_tier__gt=0).exists()
+    )
+
+
 def plan_chunks(job: Job) -> Sequence[Chunk]:
     """Cut the units of the job's places, in order, by registrations. Raises JobFailed when nothing is due."""
     plan, kind = _plan_of(job), RosterKind(job.params["kind"])
@@ -88,7 +97,7 @@ def plan_chunks(job: Job) -> Sequence[Chunk]:
     if not weights:
         raise JobFailed(_("方案里还没有参保登记，请先导入参保登记数据。"))
     if kind == RosterKind.REFERENCE:
-        if not registered.filter(last_tier__gt=0).exists():
+        if not _knows_last_year(plan):
             raise JobFailed(_("还没有上年缴费记录，生成不了缴费信息清册；请先导入上年缴费数据。"))
     elif not Charge.objects.filter(plan=plan, current=True, decision__in=IN_SCOPE).exists():
         raise JobFailed(_("还没有核定应缴，请先核定，再生成清册。"))

@@ -42,11 +42,25 @@ OWED = {
         FROM contributions_charge c JOIN registered g ON g.id = c.registration_id
         WHERE c.current AND c.decision = ANY (%(in_scope)s) AND c.unit_id = ANY (%(units)s)
         GROUP BY c.registration_id""",
+    # Last year's payment as the portal has it, else as the tax side told it, else the tier carried over.
     RosterKind.REFERENCE: """
-        SELECT g.id AS registration_id, g.last_tier AS personal, 0::numeric(12,2) AS government,
-               NULL::numeric(12,2) AS tier, NULL::bigint AS household_id, NULL::smallint AS age,
-               false AS unpriced
-        FROM registered g WHERE g.last_tier > 0""",
+        SELECT g.id AS registration_id, coalesce(own.amount, told.amount, g.last_tier) AS personal,
+               0::numeric(12,2) AS government, NULL::numeric(12,2) AS tier, NULL::bigint AS household_id,
+               NULL::smallint AS age, false AS unpriced
+        FROM registered g
+        LEFT JOIN (
+            SELECT b.resident_id, b.insurance, sum(l.amount) AS amount FROM enrollment_registration b
+            JOIN contributions_paymentline l ON l.registration_id = b.id
+            WHERE b.coverage_year = %(year)s - 1 AND b.resident_id IN (SELECT resident_id FROM registered)
+            GROUP BY b.resident_id, b.insurance HAVING sum(l.amount) > 0
+        ) own ON own.resident_id = g.resident_id AND own.insurance = g.insurance
+        LEFT JOIN (
+            SELECT r.id AS resident_id, p.insurance, sum(p.amount) AS amount FROM enrollment_resident r
+            JOIN enrollment_priorpayment p ON p.county_id = r.county_id AND p.number_index = r.number_index
+                AND p.coverage_year = %(year)s - 1
+            WHERE r.id IN (SELECT resident_id FROM registered) GROUP BY r.id, p.insurance
+        ) told ON told.resident_id = g.resident_id AND told.insurance = g.insurance
+        WHERE own.amount IS NOT NULL OR told.amount IS NOT NULL OR g.last_tier > 0""",
 }
 OWED[RosterKind.PAYMENT] = OWED[RosterKind.LEVY]
 

@@ -21,6 +21,7 @@ from enrollment.models import (
     Household,
     Membership,
     PoliceRecord,
+    PriorPayment,
     Registration,
     Resident,
     ResidentEvent,
@@ -99,6 +100,10 @@ def _one_of_everything(
         PoliceRecord.objects.create(
             **place, county_id=cast.county.pk, village_id=resident.village_id, name=name, head_name=name,
             number_encrypted=resident.number_encrypted, number_index=resident.number_index,
+        ),
+        PriorPayment.objects.create(
+            **place, county_id=cast.county.pk, name=name, number_encrypted=resident.number_encrypted,
+            number_index=resident.number_index, insurance="medical", coverage_year=2022, amount=320, voucher=name,
         ),
         Assessment.objects.create(
             **place, resident=resident, plan=plan, insurance="medical", coverage_year=2023, decision="accept",

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 
 from contributions.models import Charge
 from contributions.services.payments import reverse_payment
+from enrollment.models import PriorPayment
 from foundation.jobs.kinds import JobFailed
 from foundation.scope.context import places_scope
 from foundation.scope.places import Places
@@ -174,6 +175,31 @@ def test_reference_roster_lists_last_year(village: Village) -> None:
     roster = village.roster(kind=RosterKind.REFERENCE)
     assert [(line.name, line.personal) for line in village.lines(roster)] == [("甲一", Decimal("300.00"))]
     assert "-R-" in roster.number
+
+
+def test_reference_roster_lists_what_the_tax_side_told(village: Village) -> None:
+    """Both insurances by last year's payments, added up; who paid nothing last year is left out, and counted so."""
+    home = village.household(village.cast.dong, "1")
+    people = [village.person(home, name) for name in ("甲一", "甲二")]
+    for person in people:
+        village.owes(person, "medical")
+    with places_scope(village.cast.places):
+        for amount, insurance, year in (
+            (200, "medical", 2022),
+            (120, "medical", 2022),
+            (999, "medical", 2021),
+        ):
+            PriorPayment.objects.create(
+                township_id=people[0].township_id, unit_id=people[0].unit_id, county_id=village.cast.county.pk,
+                name="甲一", number_index=people[0].number_index, number_encrypted=people[0].number_encrypted,
+                insurance=insurance, coverage_year=year, amount=amount, voucher=f"V{amount}",
+            )  # fmt: skip
+    village.seal(kind=RosterKind.REFERENCE)
+    roster = village.roster(kind=RosterKind.REFERENCE)
+    assert [(line.name, line.medical_personal) for line in village.lines(roster)] == [
+        ("甲一", Decimal("320.00"))
+    ]
+    assert roster.totals["excluded"] == {"medical:not_paid_last_year": 1}
 
 
 def test_emptied_unit_gets_a_version_that_says_so(village: Village) -> None:

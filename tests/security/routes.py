@@ -174,7 +174,8 @@ SESSION = {"/sign-out/", "/language/", "/admin/logout/"}
 # "shared": divisions, plans and categories that every office may read. "closed": nobody's, whoever asks.
 OFFICE: dict[str, str] = {
     "enrollment.resident": "places", "enrollment.household": "places", "enrollment.membership": "places",
-    "enrollment.familyrecord": "places", "enrollment.registration": "places", "contributions.charge": "places",
+    "enrollment.familyrecord": "places", "enrollment.registration": "places", "enrollment.priorpayment": "places",
+    "contributions.charge": "places",
     "contributions.assessment": "places", "contributions.payment": "places", "contributions.paymentcase": "places",
     "contributions.taxentry": "places", "rosters.roster": "places", "notices.posting": "places",
     "jobs.job": "county", "imports.importbatch": "county", "imports.returnedrow": "county",

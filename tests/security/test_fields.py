@@ -41,6 +41,7 @@ PLAIN: Final = {
     "enrollment.ResidentPair": "verdict moved",
     "enrollment.Registration": "insurance closing_reason",
     "enrollment.PoliceRecord": "household_number relation sex cancelled_why",
+    "enrollment.PriorPayment": "insurance voucher",
     "contributions.Assessment": "insurance decision reason timing standard_code waiver_code subsidy_code family_code"
     " decision_code warnings",
     "contributions.Charge": "insurance decision reason timing standard_code waiver_code subsidy_code family_code"
@@ -68,6 +69,7 @@ PERSONAL: Final = {
     "enrollment.ResidentEvent": "detail evidence",  # names before and after, reasons in somebody's words
     "enrollment.Transfer": "name evidence answer",
     "enrollment.ResidentPair": "reason",
+    "enrollment.PriorPayment": "name",
     "contributions.Payment": "payer_name",
     "rosters.RosterLine": "head_name name house_number categories",
     "imports.ImportFile": "table",  # masked samples of what was sent
@@ -78,6 +80,7 @@ ENCRYPTED: Final = {
     "enrollment.Resident": "number_encrypted number_index tail_index phone_encrypted",
     "enrollment.PoliceRecord": "number_encrypted number_index",
     "enrollment.FormerNumber": "number_encrypted number_index",
+    "enrollment.PriorPayment": "number_encrypted number_index",
     "contributions.TaxEntry": "number_index",
     "rosters.RosterLine": "number_index number_encrypted phone_encrypted",
     "imports.ReturnedRow": "row_encrypted person_index",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enrollment.services.imports import category, facts_lists, registration
+from enrollment.services.imports import category, facts_lists, last_year, registration
 from foundation.imports.kinds import register
 
 
@@ -14,5 +14,6 @@ def declare() -> None:
         facts_lists.DEATHS,
         facts_lists.EMPLOYEES,
         facts_lists.STUDENTS,
+        last_year.KIND,
     ):
         register(kind)

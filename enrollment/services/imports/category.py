@@ -29,6 +29,7 @@ from enrollment.services.imports.common import (
     out_of_scope,
     read_day,
     restore,
+    undo_inserted,
     unknown_village,
 )
 from foundation.clock.services import business_date
@@ -261,13 +262,8 @@ def _apply(ctx: Context) -> Counts:
 
 
 def _undo(ctx: Context) -> None:
-    restore(ctx, "enrollment_membership", _WORTH_COMPARING)
-    for first, last in ctx.batch.summary.get("inserted", {}).get("enrollment_membership", []):
-        ctx.execute(
-            "DELETE FROM enrollment_membership WHERE id BETWEEN %(first)s AND %(last)s AND batch = %(batch)s",
-            first=first,
-            last=last,
-        )
+    restore(ctx, "enrollment_membership")
+    undo_inserted(ctx, "enrollment_membership")
 
 
 def _options(user: Any) -> tuple[Option, ...]:

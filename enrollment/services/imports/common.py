@@ -104,10 +104,13 @@ class Units(dict[tuple[str, str], UnitPlace | None]):
         self._exact: dict[tuple[str, str], UnitPlace] = {}
         self._alone: dict[str, UnitPlace | None] = {}
         self._townships: dict[str, str] = {}
+        self._stems: dict[str, str] = {}
         for township in Township.objects.filter(county=county):
             for name in (township.name, township.short_name, *township.aliases):
                 self._townships.setdefault(normalise_township(name), township.code)
             self._townships.setdefault(township.code, township.code)
+            if len(township.short_name) > 1:
+                self._stems[township.short_name] = township.code
         units = (
             CollectingUnit.objects.filter(township__county=county, village__isnull=False)
             .select_related("township", "village")
@@ -130,6 +133,11 @@ class Units(dict[tuple[str, str], UnitPlace | None]):
             self._exact.setdefault((unit.township.code, key), place)
             known = self._alone.get(key, place)
             self._alone[key] = place if known is not None and known.unit == place.unit else None
+
+    def township_in(self, text: str) -> str:
+        """The code of the township an office's name speaks of (滕州市税务局荆河税务分局); empty when it names none."""
+        found = max((stem for stem in self._stems if stem in text), key=len, default="") if text else ""
+        return self._stems.get(found, "")
 
     def __missing__(self, key: tuple[str, str]) -> UnitPlace | None:
         township, village = key
@@ -172,6 +180,11 @@ def read_name(raw: str) -> str | Refused:
     if len(name) > NAME_LENGTH:
         return Refused("name_too_long", _("姓名超过60个字，请核对"))
     return name
+
+
+def other_year(raw: str, year: str) -> Refused:
+    """The answer for a row of another year than the file is for."""
+    return Refused("other_year", _("年度是%(raw)s，这里要%(year)s年度") % {"raw": raw[:10], "year": year})
 
 
 def bad_number(parsed: ParsedNumber) -> Refused:
@@ -269,20 +282,49 @@ def logged_update(
     )
 
 
-def restore(ctx: Context, table: str, columns: tuple[str, ...]) -> int:
-    """Give rows back what they held before the batch; returns how many."""
-    assigned = ", ".join(f"{name} = b.{name}" for name in columns)
-    picked = ", ".join(f"b.{name}" for name in columns)
-    return ctx.execute(
-        f"""
-        UPDATE {table} t SET {assigned}
-        FROM (
-            SELECT c.row_id, {picked}
-            FROM imports_importchange c, jsonb_populate_record(NULL::{table}, c.before) b
-            WHERE c.batch_id = %(batch)s AND c.relation = '{table}'
-        ) b WHERE t.id = b.row_id
-        """
-    )
+def restore(ctx: Context, *tables: str) -> int:
+    """Give the rows of tables back what they held before the batch; returns how many.
+
+    A row the batch changed twice gets back what it held first; columns the batch left alone stay as they are now.
+    """
+    restored = 0
+    for table in tables:
+        names = ctx.fetch(
+            "SELECT DISTINCT k FROM imports_importchange c, jsonb_object_keys(c.before) k"
+            " WHERE c.batch_id = %(batch)s AND c.relation = %(table)s ORDER BY k",
+            table=table,
+        )
+        if not names:
+            continue
+        assigned = ", ".join(
+            f'"{name}" = CASE WHEN b.was ? \'{name}\' THEN (b.old)."{name}" ELSE t."{name}" END'
+            for (name,) in names
+        )
+        restored += ctx.execute(
+            f"""
+            UPDATE {table} t SET {assigned}
+            FROM (
+                SELECT k.row_id, k.was, jsonb_populate_record(NULL::{table}, k.was) AS old
+                FROM (
+                    SELECT c.row_id, jsonb_object_agg(e.key, e.value ORDER BY c.id DESC) AS was
+                    FROM imports_importchange c, jsonb_each(c.before) e
+                    WHERE c.batch_id = %(batch)s AND c.relation = '{table}' GROUP BY c.row_id
+                ) k
+            ) b WHERE t.id = b.row_id
+            """
+        )
+    return restored
+
+
+def undo_inserted(ctx: Context, *tables: str, unless: str = "false") -> None:
+    """Remove the rows a batch made, table by table; a row ``t`` of which ``unless`` holds stays."""
+    for table in tables:
+        for first, last in ctx.batch.summary.get("inserted", {}).get(table, []):
+            ctx.execute(
+                f"DELETE FROM {table} t WHERE t.id BETWEEN %(first)s AND %(last)s AND NOT ({unless})",
+                first=first,
+                last=last,
+            )
 
 
 def made_by(ctx: Context, table: str, column: str = "id") -> Q:

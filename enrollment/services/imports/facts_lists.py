@@ -20,6 +20,7 @@ from enrollment.services.imports.common import (
     logged_update,
     read_day,
     read_insurance,
+    restore,
 )
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import (
@@ -198,11 +199,8 @@ def _apply(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
     return apply
 
 
-def _undo(columns: tuple[str, ...]) -> Callable[[Context], None]:
-    def undo(ctx: Context) -> None:
-        people.undo_residents(ctx, columns)
-
-    return undo
+def _undo(ctx: Context) -> None:
+    restore(ctx, "enrollment_resident")
 
 
 _PERSON: Final = RowIdentity()
@@ -233,7 +231,7 @@ def _kind(
         check=check,
         preview=_preview(said),
         apply=_apply(said),
-        undo=_undo(said[1]),
+        undo=_undo,
         roles=people.ROLES,
         any_of=any_of,
         identity=identity,

@@ -6,8 +6,9 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from enrollment.services.imports.common import SAME_PERSON, county_of, plan_options, restore, whole_county
+from enrollment.services.imports.common import SAME_PERSON, county_of, plan_options, whole_county
 from foundation.imports.engine.context import Context
+from foundation.imports.kinds import Refused
 
 STAGING: Final = "import_staging_person"
 COLUMNS: Final = (
@@ -48,16 +49,20 @@ def refuse_repeated(ctx: Context, *, by_code: bool) -> int:
     )
 
 
+def unknown_person(*, whole: bool) -> Refused:
+    """The answer for a number nobody in the importer's places holds: the same whether somebody elsewhere does or nobody."""
+    if whole:
+        return Refused(
+            "unknown_person", _("本县区没有这个人（按身份证号找不到），请核对号码，或先办参保登记")
+        )
+    return Refused("unknown_person", _("您的管辖范围内没有这个人（按身份证号找不到），请核对号码"))
+
+
 def refuse_unknown(ctx: Context) -> int:
-    """Numbers nobody in the importer's places holds: the same words whether somebody elsewhere does or nobody."""
+    """Send back the numbers nobody in the importer's places holds."""
     county = county_of(ctx)
-    if whole_county(ctx, county):
-        message = _("本县区没有这个人（按身份证号找不到），请核对号码，或先办参保登记")
-    else:
-        message = _("您的管辖范围内没有这个人（按身份证号找不到），请核对号码")
     return ctx.refuse_staged(
-        "unknown_person",
-        message,
+        *unknown_person(whole=whole_county(ctx, county)),
         f"""
         SELECT s.file, s.source_row FROM {STAGING} s
         LEFT JOIN enrollment_resident r
@@ -116,8 +121,3 @@ def check_people(ctx: Context, *, by_code: bool = False, unknown_go_back: bool =
     refuse_repeated(ctx, by_code=by_code)
     if not unknown_go_back:
         pass_over_unknown(ctx)
-
-
-def undo_residents(ctx: Context, columns: tuple[str, ...]) -> None:
-    """Give residents back what a list changed."""
-    restore(ctx, "enrollment_resident", columns)

@@ -28,8 +28,10 @@ from enrollment.services.imports.common import (
     plan_of,
     plan_options,
     restore,
+    undo_inserted,
     whole_county,
 )
+from enrollment.services.imports.last_year import PAID_LAST_YEAR
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import Counts, ImportKind, ImportRefused, RowIdentity
 
@@ -265,19 +267,22 @@ def _apply(ctx: Context) -> Counts:
     new = insert_returning(
         ctx,
         "enrollment_registration",
-        """
+        f"""
         INSERT INTO enrollment_registration (township_id, unit_id, village_id, resident_id, plan_id, insurance,
-            coverage_year, tier, is_new, missed_years, repaired_years, closing_reason, batch)
+            coverage_year, tier, last_tier, is_new, missed_years, repaired_years, closing_reason, batch)
         SELECT s.township_id, s.unit_id, s.village_id, p.resident_id, %(plan)s, s.insurance, %(year)s, s.tier,
-               coalesce(s.is_new, false), 0, 0, '', %(batch)s
+               paid.amount, coalesce(s.is_new, false), 0, 0, '', %(batch)s
         FROM import_staging_registration s
         JOIN import_people p ON p.person = s.person
+        LEFT JOIN ({PAID_LAST_YEAR}) paid ON paid.number_index = s.number_index AND s.insurance = 'pension'
         LEFT JOIN enrollment_registration g ON g.resident_id = p.resident_id AND g.insurance = s.insurance
             AND g.coverage_year = %(year)s
         WHERE s.batch = %(batch)s AND g.id IS NULL
         """,
+        county=county.pk,
         plan=plan.pk,
         year=plan.coverage_year,
+        last=plan.coverage_year - 1,
     )
     changed += logged_update(
         ctx,
@@ -310,23 +315,14 @@ def _blockers(ctx: Context) -> list[str]:
 
 
 def _undo(ctx: Context) -> None:
-    restore(ctx, "enrollment_registration", _REGISTRATION)
-    restore(ctx, "enrollment_resident", (*_RESIDENT, "phone_encrypted"))
-    restore(ctx, "enrollment_household", _HOUSEHOLD)
-    ranges = ctx.batch.summary.get("inserted", {})
-    for table in ("enrollment_registration", "enrollment_resident", "enrollment_household"):
-        # A household that others have joined since stays.
-        joined = (
-            " AND NOT EXISTS (SELECT FROM enrollment_resident r WHERE r.household_id = t.id)"
-            if table == "enrollment_household"
-            else ""
-        )
-        for first, last in ranges.get(table, []):
-            ctx.execute(
-                f"DELETE FROM {table} t WHERE t.id BETWEEN %(first)s AND %(last)s{joined}",
-                first=first,
-                last=last,
-            )
+    restore(ctx, "enrollment_registration", "enrollment_resident", "enrollment_household")
+    undo_inserted(ctx, "enrollment_registration", "enrollment_resident")
+    # A household that others have joined since stays.
+    undo_inserted(
+        ctx,
+        "enrollment_household",
+        unless="EXISTS (SELECT FROM enrollment_resident r WHERE r.household_id = t.id)",
+    )
 
 
 KIND: Final = ImportKind(

@@ -153,10 +153,27 @@ def undo(*, by: Any, batch: ImportBatch, places: Places) -> ImportBatch:
 
 
 def _later_changes(ctx: Context) -> list[str]:
-    """Batches that changed the same rows afterwards."""
+    """Batches that afterwards changed what this one changed, or the rows it made."""
+    made = [
+        (relation, first, last)
+        for relation, ranges in ctx.batch.summary.get("inserted", {}).items()
+        for first, last in ranges
+    ]
     later = ctx.fetch(
-        "SELECT DISTINCT l.batch_id FROM imports_importchange mine JOIN imports_importchange l"
-        " ON l.relation = mine.relation AND l.row_id = mine.row_id AND l.batch_id > mine.batch_id"
-        " WHERE mine.batch_id = %(batch)s ORDER BY 1 LIMIT 5"
+        """
+        SELECT l.batch_id FROM imports_importchange mine
+        JOIN imports_importchange l ON l.relation = mine.relation AND l.row_id = mine.row_id
+        WHERE mine.batch_id = %(batch)s AND l.batch_id <> %(batch)s AND l.id > mine.id
+            AND l.before ?| ARRAY(SELECT jsonb_object_keys(mine.before))
+        UNION
+        SELECT l.batch_id FROM unnest(%(relations)s::text[], %(firsts)s::bigint[], %(lasts)s::bigint[])
+            AS made (relation, first, last)
+        JOIN imports_importchange l ON l.relation = made.relation AND l.row_id BETWEEN made.first AND made.last
+        WHERE l.batch_id <> %(batch)s
+        ORDER BY 1 LIMIT 5
+        """,
+        relations=[relation for relation, _first, _last in made],
+        firsts=[first for _relation, first, _last in made],
+        lasts=[last for _relation, _first, last in made],
     )
     return [_("之后的批次 %(n)s 改过同样的记录") % {"n": row[0]} for row in later]
