@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from contributions import assess_views, plan_views
+from contributions import assess_views, life_views, plan_views
 
 app_name = "plans"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("what-if/", plan_views.budgets, name="budgets"),
     path("assess/", assess_views.assess, name="assess"),
     path("<slug:code>/", plan_views.plan_page, name="plan"),
+    path("<slug:code>/publish/", life_views.publish, name="publish"),
+    path("<slug:code>/close/", life_views.close, name="close"),
     path("<slug:code>/compare/", plan_views.compare_versions, name="compare"),
     path("<slug:code>/what-if/", plan_views.budget, name="budget"),
     path("<slug:code>/what-if/workbook.xlsx", plan_views.budget_workbook, name="budget-workbook"),

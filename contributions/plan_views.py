@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -31,13 +30,15 @@ from contributions.plans.budget import (
 )
 from contributions.plans.calendar import plan_calendar
 from contributions.plans.document import read_document
+from contributions.plans.life import life_of
 from contributions.plans.proofs import prove
 from contributions.plans.sheets import write_budget
 from contributions.plans.versions import differences
 from contributions.plans.words import LEVELS
 from contributions.services.budget_job import budget_job, needs_job, parameters, request_budget
 from contributions.services.what_if import registered_count, what_if
-from enrollment.models import CollectionPlan, Insurance
+from enrollment.models import CollectionPlan, Insurance, PlanStatus
+from enrollment.models.plans import CollectionPlanQuerySet
 from foundation.audit.services import record
 from foundation.clock.services import business_date
 from foundation.jobs.models import OPEN_STATES, JobState
@@ -53,7 +54,7 @@ from townships.rules import may
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def _plans(user: User) -> QuerySet[CollectionPlan]:
+def _plans(user: User) -> CollectionPlanQuerySet:
     """Plans of the user's county, the newest year and version first."""
     # a plan holds nobody's data: whoever works for the county reads it
     plans = CollectionPlan.objects.filter(county_id=user.county_id or 0).select_related(
@@ -62,11 +63,15 @@ def _plans(user: User) -> QuerySet[CollectionPlan]:
     return plans.order_by("-coverage_year", "code", "-version")
 
 
-def _plan(user: User, code: str, version: str = "") -> CollectionPlan:
-    """A plan of the user's county by code, in the version named or the newest. 404 for any other."""
+def find_plan(user: User, code: str, version: str = "") -> CollectionPlan:
+    """A plan of the user's county by code, in the version named or the one in force. 404 for any other."""
     plans = _plans(user).filter(code=code)
-    if version:
-        plans = plans.filter(version=version) if version.isdigit() and len(version) < 6 else plans.none()
+    if not version:
+        plans = plans.in_force()
+    elif version.isdigit() and len(version) < 6:
+        plans = plans.filter(version=version)
+    else:
+        plans = plans.none()
     plan = plans.first()
     if plan is None:
         raise Http404
@@ -77,12 +82,18 @@ def _plan(user: User, code: str, version: str = "") -> CollectionPlan:
 @never_cache
 @require_GET
 def plan_list(request: HttpRequest) -> HttpResponse:
-    """The county's plans, the newest version of each."""
+    """The county's plans, each in the version in force; an amendment being written is marked."""
     user = user_who_may(request, "read_plans")
-    newest: dict[str, CollectionPlan] = {}
-    for plan in _plans(user):
-        newest.setdefault(plan.code, plan)
-    rows = [(plan, [Insurance(each).label for each in plan.insurances]) for plan in newest.values()]
+    written = set(
+        _plans(user)
+        .filter(status=PlanStatus.DRAFT)
+        .exclude(pk__in=_plans(user).in_force())
+        .values_list("code", flat=True)
+    )
+    rows = [
+        (plan, [Insurance(each).label for each in plan.insurances], plan.code in written)
+        for plan in _plans(user).in_force()
+    ]
     return render(request, "plans/list.html", {"rows": rows, "may_budget": may(user.role, "budget")})
 
 
@@ -92,7 +103,7 @@ def plan_list(request: HttpRequest) -> HttpResponse:
 def budgets(request: HttpRequest) -> HttpResponse:
     """To the budget of the newest plan."""
     user = user_who_may(request, "budget")
-    plan = _plans(user).first()
+    plan = _plans(user).in_force().first()
     return redirect("plans:budget", plan.code) if plan else redirect("plans:list")
 
 
@@ -102,13 +113,14 @@ def budgets(request: HttpRequest) -> HttpResponse:
 def plan_page(request: HttpRequest, code: str) -> HttpResponse:
     """A plan as the paper says it, with its clauses, examples, open readings, dates and tasks."""
     user = user_who_may(request, "read_plans")
-    plan = _plan(user, code, request.GET.get("version", ""))
+    plan = find_plan(user, code, request.GET.get("version", ""))
     versions = list(_plans(user).filter(code=code).values_list("version", flat=True))
     context: dict[str, Any] = {
         "plan": plan,
         "versions": versions,
         "may_budget": may(user.role, "budget"),
         "insurances": [Insurance(each).label for each in plan.insurances],
+        "life": life_of(user, plan),
         "proofs": None,
     }
     try:
@@ -134,8 +146,8 @@ def compare_versions(request: HttpRequest, code: str) -> HttpResponse:
     versions = list(_plans(user).filter(code=code).values_list("version", flat=True))
     if not versions:
         raise Http404
-    newer = _plan(user, code, request.GET.get("to") or str(versions[0]))
-    older = _plan(user, code, request.GET.get("from") or str(versions[min(1, len(versions) - 1)]))
+    newer = find_plan(user, code, request.GET.get("to") or str(versions[0]))
+    older = find_plan(user, code, request.GET.get("from") or str(versions[min(1, len(versions) - 1)]))
     context: dict[str, Any] = {"older": older, "plan": newer, "versions": versions}
     try:
         context["changes"] = differences(older, newer)
@@ -183,7 +195,7 @@ def _asked(request: HttpRequest, code: str) -> _Asked:
     Raises PlanError for a plan without rules.
     """
     user = user_who_may(request, "budget")
-    plan = _plan(user, code)
+    plan = find_plan(user, code)
     sent = request.POST if request.method == "POST" else request.GET
     book = rule_book(plan)
     changes = changes_from({key: str(sent[key]) for key in sent}, plan)
@@ -211,7 +223,7 @@ def budget(request: HttpRequest, code: str) -> HttpResponse:
     try:
         asked = _asked(request, code)
     except PlanError as error:
-        plan = _plan(user_who_may(request, "budget"), code)
+        plan = find_plan(user_who_may(request, "budget"), code)
         return render(request, "plans/unreadable.html", {"plan": plan, "problem": describe(error)})
     here = f"{reverse('plans:budget', args=[asked.plan.code])}?{asked.query}"
     long = bool(asked.sound) and needs_job(asked.plan, len(asked.sound))

@@ -103,7 +103,8 @@ class Round:
 def plan_of(unit: CollectingUnit) -> CollectionPlan | None:
     """The newest plan of the unit's county."""
     return (
-        CollectionPlan.objects.filter(county_id=unit.township.county_id)
+        CollectionPlan.objects.in_force()
+        .filter(county_id=unit.township.county_id)
         .defer("document")
         .order_by("-coverage_year", "-version")
         .first()

@@ -13,8 +13,8 @@ from foundation.names import normalise_name
 
 
 def find_plan(code: str) -> CollectionPlan | None:
-    """The newest version of a plan by its code."""
-    return CollectionPlan.objects.select_related("county").filter(code=code).order_by("-version").first()
+    """A plan by its code: the version in force, before there is one the newest draft."""
+    return CollectionPlan.objects.in_force().select_related("county").filter(code=code).first()
 
 
 def search_condition(text: str, county_code: str) -> Q:

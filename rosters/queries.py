@@ -20,9 +20,10 @@ from townships.models import CollectingUnit, Township, User
 def plans_of(county_id: int) -> QuerySet[CollectionPlan]:
     """Plans of a county, the newest year first."""
     return (
-        CollectionPlan.objects.filter(county_id=county_id)
+        CollectionPlan.objects.in_force()
+        .filter(county_id=county_id)
         .select_related("county")
-        .order_by("-coverage_year", "code", "-version")
+        .order_by("-coverage_year", "code")
     )
 
 

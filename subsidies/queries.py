@@ -66,9 +66,9 @@ def plan_from_file(path: Path) -> Plan:
 
 
 def find_rule_book(code: str) -> Plan:
-    """The newest loaded version of a plan, else its file. Raises PlanError where there is neither."""
+    """The loaded version in force of a plan, else its file. Raises PlanError where there is neither."""
     # the code decides alone here: plans are public papers, no resident's data
-    loaded = CollectionPlan.objects.filter(code=code).order_by("-version").first()
+    loaded = CollectionPlan.objects.in_force().filter(code=code).first()
     return rule_book(loaded) if loaded is not None else plan_from_file(fixture_path(code))
 
 
@@ -175,13 +175,21 @@ def examples_path(code: str) -> Path:
     return PLANS / "examples" / f"{code}.json"
 
 
-def plan_examples(code: str) -> list[dict[str, Any]]:
+def plan_examples(code: str, version: int = 1) -> list[dict[str, Any]]:
     """All worked examples of a plan: its file, and `<code>-own.json` with those added so that every rule has one.
 
+    An amended version may have `<code>-v2.json` and so on: examples of a known id take the place of the earlier ones.
     Raises PlanError where there is no file of the plan, or one cannot be read.
     """
     added = PLANS / "examples" / f"{code}-own.json"
-    return read_examples(examples_path(code), code) + (read_examples(added, code) if added.exists() else [])
+    found = read_examples(examples_path(code), code) + (read_examples(added, code) if added.exists() else [])
+    for number in range(2, version + 1):
+        amended = PLANS / "examples" / f"{code}-v{number}.json"
+        if amended.exists():
+            by_id = {str(each["id"]): each for each in found}
+            by_id |= {str(each["id"]): each for each in read_examples(amended, code)}
+            found = list(by_id.values())
+    return found
 
 
 def facts_of(plan: Plan, example: Mapping[str, Any], subject: int) -> dict[str, object]:

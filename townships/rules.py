@@ -114,6 +114,8 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "reveal_number": _REGISTER_ROLES,
     # Plans are public papers; what a change would cost is for whoever proposes, pays, decides or audits it.
     "read_plans": OFFICE_ROLES | {"county_leader"},
+    # Publishing, amending and closing bind a whole county: for the bureaus that carry the plan out.
+    "manage_plans": frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau"}),
     "budget": frozenset(
         {"admin", "tax_bureau", "medical_bureau", "hr_bureau", "finance_bureau", "auditor", "county_leader"}
     ),

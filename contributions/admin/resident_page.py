@@ -211,7 +211,7 @@ def _plan_of(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> Col
     if own:
         newest = max(own.values(), key=lambda pair: pair[0].coverage_year)[0]
         return plans.filter(pk=newest.plan_id).first()
-    return plans.filter(county_id=resident.county_id).first()
+    return plans.in_force().filter(county_id=resident.county_id).first()
 
 
 def _insurance(

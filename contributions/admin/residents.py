@@ -29,6 +29,8 @@ from foundation.encryption import get_keyring
 from foundation.http import Problem
 from foundation.masking import Audience, number_tail
 from foundation.office import ScopedModelAdmin
+from subsidies.rules.source import PlanError
+from subsidies.services.messages import describe
 from townships.admin_base import TownshipFilter, UnitFilter, signed_in
 from townships.rules import CHANGE, may
 
@@ -184,13 +186,17 @@ class ResidentAdmin(ScopedModelAdmin):
         if not may(user.role, "assess"):
             raise PermissionDenied
         plan = (
-            CollectionPlan.objects.filter(county_id=resident.county_id)
+            CollectionPlan.objects.in_force()
+            .filter(county_id=resident.county_id)
             .order_by("-coverage_year", "-version")
             .first()
         )
         if plan is None:
             raise ValidationError(_("还没有载入方案。"))
-        result = assess(by=user, plan=plan, residents=[resident.pk])
+        try:
+            result = assess(by=user, plan=plan, residents=[resident.pk])
+        except PlanError as error:
+            raise ValidationError(describe(error)) from None
         if result.changed:
             messages.success(request, _("已按方案重新核定，应缴有变化，见下面。"))
         else:

@@ -58,6 +58,11 @@ class Proofs:
         return len(self.proofs)
 
     @property
+    def failed(self) -> int:
+        """How many do not."""
+        return self.total - self.passed
+
+    @property
     def ok(self) -> bool:
         """Whether all of them hold."""
         return self.passed == self.total
@@ -65,7 +70,7 @@ class Proofs:
 
 def prove(plan: CollectionPlan) -> Proofs:
     """Run the plan's examples, once for each text of plan and examples. Raises PlanError where there are none."""
-    examples = plan_examples(plan.code)
+    examples = plan_examples(plan.code, plan.version)
     key = (plan.source_sha256, hashlib.sha256(repr(examples).encode()).hexdigest())
     checked = _checked.get(key)
     if checked is None:

@@ -28,6 +28,7 @@ from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.clock.services import business_date
 from subsidies.queries import rule_book
 from subsidies.rules.evaluator import evaluation_sql
+from subsidies.rules.source import PlanError
 
 # Rows from which on a run changes what the planner should expect.
 LARGE = 1000
@@ -80,8 +81,11 @@ def assess(
 
     ``recount`` asks for the plan's figures to be counted anew; a payment that carries its own delta leaves it out.
 
-    Raises subsidies' PlanError for a plan whose document does not compute. Running again changes nothing.
+    Raises subsidies' PlanError for a plan whose document does not compute and for a closed one. Running again changes
+    nothing.
     """
+    if not plan.takes_charges:
+        raise PlanError("closed", plan=plan.code)
     started = time.perf_counter()
     day = on or business_date(plan.county.code)
     result = AssessResult()

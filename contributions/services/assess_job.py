@@ -30,8 +30,8 @@ COUNTS: Final = ("assessed", "charges", "changed", "kept_as_paid")
 
 
 def newest_plan(user: User, code: str = "") -> CollectionPlan | None:
-    """The plan of the user's county by its code, in its newest version; without a code the newest year's."""
-    plans = CollectionPlan.objects.filter(county_id=user.county_id or 0).select_related("county")
+    """The plan of the user's county by its code, in the version in force; without a code the newest year's."""
+    plans = CollectionPlan.objects.in_force().filter(county_id=user.county_id or 0).select_related("county")
     if code:
         plans = plans.filter(code=code)
     return plans.order_by("-coverage_year", "-version", "code").first()

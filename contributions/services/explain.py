@@ -119,7 +119,7 @@ def explain_to(*, by: User, resident: int, plan_code: str = "") -> list[Explanat
     409 for a draft whose rules cannot be read.
     """
     person = Resident.objects.visible_to(by).filter(pk=resident, merged_into=None).first()
-    plans = CollectionPlan.objects.select_related("county").filter(county=by.county)
+    plans = CollectionPlan.objects.in_force().select_related("county").filter(county=by.county)
     if plan_code:
         plans = plans.filter(code=plan_code)
     plan = plans.order_by("-coverage_year", "-version", "-pk").first()

@@ -41,7 +41,7 @@ from townships.models import Device, DeviceKind, User
 _READ: Final = (
     "township_id", "unit_id", "resident_id", "plan_id", "insurance", "coverage_year", "tier",
     "resident__death_date", "resident__household_id", "township__county__code",
-    "plan__county_id", "plan__coverage_year", "plan__collection_mode", "plan__source_sha256",
+    "plan__county_id", "plan__coverage_year", "plan__collection_mode", "plan__source_sha256", "plan__status",
 )  # fmt: skip
 
 __all__ = ["LineOrder", "PaymentAnswer", "PaymentOrder", "record_payment", "reverse_payment"]

@@ -15,7 +15,7 @@ from enrollment.models import CollectionPlan
 from foundation.commands import answer_of
 from foundation.scope.context import places_scope
 from progress.services.figures import fold
-from subsidies.services.plans import publish_plan
+from subsidies.services.life import publish_plan
 from townships.models import CollectingUnit
 from townships.queries import county_places
 from townships.services.divisions import load_county
@@ -63,7 +63,7 @@ class MainJob:
     @property
     def plan(self) -> CollectionPlan:
         """The season's plan, read afresh."""
-        return CollectionPlan.objects.select_related("county").get(code=season.PLAN)
+        return CollectionPlan.objects.in_force().select_related("county").get(code=season.PLAN)
 
     def places(self) -> str:
         """Divisions, the plan with targets at our size, and an account for every role."""

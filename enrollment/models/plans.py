@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.rules import IN_FORCE
 from townships.models import County, Township
 
 
@@ -19,11 +20,15 @@ class Insurance(models.TextChoices):
 
 
 class PlanStatus(models.TextChoices):
-    """provisional (before the paper) → draft → published (frozen) → closed."""
+    """provisional (before the paper) → draft → published (frozen) → amended by the next version, or closed.
+
+    The steps are ``enrollment.rules.PLAN_STEPS``.
+    """
 
     PROVISIONAL = "provisional", _("暂行")
     DRAFT = "draft", _("草稿")
     PUBLISHED = "published", _("已发布")
+    AMENDED = "amended", _("已修订")
     CLOSED = "closed", _("已结束")
 
 
@@ -34,8 +39,29 @@ class CollectionMode(models.TextChoices):
     ENTRUSTED = "entrusted", _("委托代收")
 
 
+class CollectionPlanQuerySet(models.QuerySet["CollectionPlan"]):
+    """Reads of plans."""
+
+    def in_force(self) -> CollectionPlanQuerySet:
+        """One row a code, the one work is done by: the version in force, else the newest that is being written.
+
+        Drafts of an amendment and versions that were amended are read by their number alone.
+        """
+        same_code = CollectionPlan.objects.filter(code=OuterRef("code"))
+        standing = same_code.filter(status__in=IN_FORCE)
+        newer = same_code.filter(version__gt=OuterRef("version"))
+        written = (
+            Q(status__in=(PlanStatus.PROVISIONAL, PlanStatus.DRAFT)) & ~Exists(standing) & ~Exists(newer)
+        )
+        return self.filter(Q(status__in=IN_FORCE) | written)
+
+
 class CollectionPlan(models.Model):
-    """A plan (征缴方案): what may be collected, from whom, when, how. ``document`` is the whole text as data."""
+    """A plan (征缴方案): what may be collected, from whom, when, how. ``document`` is the whole text as data.
+
+    Registrations, charges and figures name the row of the version in force. An amendment exchanges the contents of two
+    rows, so that this row goes on and the old text stays under its number.
+    """
 
     id = models.AutoField(primary_key=True)
     code = models.CharField(_("代码"), max_length=40)
@@ -70,6 +96,10 @@ class CollectionPlan(models.Model):
     source_sha256 = models.CharField(max_length=64, blank=True)
     loaded_at = models.DateTimeField(_("载入时间"), db_default=Now())
     published_at = models.DateTimeField(_("发布时间"), null=True, blank=True)
+    closed_at = models.DateTimeField(_("结束时间"), null=True, blank=True)
+    closing_note = models.CharField(_("结束说明"), max_length=200, blank=True)
+
+    objects = CollectionPlanQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("征缴方案")
@@ -77,10 +107,18 @@ class CollectionPlan(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["code", "version"], name="plan_code_version"),
             models.CheckConstraint(condition=Q(version__gte=1), name="plan_version_from_one"),
+            models.UniqueConstraint(
+                fields=["code"], condition=Q(status__in=IN_FORCE), name="plan_one_version_in_force"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def takes_charges(self) -> bool:
+        """Whether anything may still become due under it."""
+        return self.status not in (PlanStatus.AMENDED, PlanStatus.CLOSED)
 
 
 class PlanPart(models.Model):

@@ -134,7 +134,7 @@ def board(
     ``until`` winds what moves (paid, confirmed, amounts) back to the end of an earlier day. Bands and money on its
     way are not kept by day and are left out then; who is in scope stays as it is now.
     """
-    previous = CollectionPlan.objects.filter(
+    previous = CollectionPlan.objects.in_force().filter(
         county_id=plan.county_id, coverage_year=plan.coverage_year - 1, insurances__contains=[insurance]
     ).order_by("-version").first()  # fmt: skip
     targets = _Targets(plan, previous, ground)

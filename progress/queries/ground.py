@@ -31,7 +31,12 @@ def plans_of(user: User) -> list[CollectionPlan]:
     """Plans of the user's county, the one to show first: published before drafts, newest year and version."""
     if user.county_id is None:
         return []
-    plans = CollectionPlan.objects.filter(county_id=user.county_id).select_related("county").defer("document")
+    plans = (
+        CollectionPlan.objects.in_force()
+        .filter(county_id=user.county_id)
+        .select_related("county")
+        .defer("document")
+    )
     settled = {"published": 0, "closed": 0}
     return sorted(plans, key=lambda p: (settled.get(p.status, 1), -p.coverage_year, -p.version, p.code))
 

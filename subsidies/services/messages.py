@@ -77,6 +77,16 @@ def _reasons() -> dict[str, str]:
         "unknown_county": _("没有载入县区 {code}，请先运行 load_county"),
         "unknown_township": _("县区里没有镇街 {code}"),
         "unknown_parent": _("没有载入上级方案 {code}"),
+        "not_issued": _(
+            "方案 {plan} 的文件还没有印发（没有发文日期），只能预计，不能发布；印发后载入正式文本"
+        ),
+        "amends": _("方案 {plan} 已有发布的版本，第 {version} 版要按修订生效"),
+        "not_a_step": _("方案 {plan} 第 {version} 版现在是“{before}”，不能变为“{after}”"),
+        "unpublished_version": _("方案 {plan} 第 {version} 版还没有发布，请直接修改那一版，不另起版本"),
+        "older_version": _("方案 {plan} 现行的是第 {version} 版，新版本号要更大"),
+        "amendment_open": _("方案 {plan} 有一份还没生效的修订，请先让它生效或撤回"),
+        "amends_other_year": _("修订不能改县区和保障年度（{year}），另一个年度请写新的方案"),
+        "closed": _("方案 {plan} 已结束，不能再修订，也不再核定"),
         "frozen": _("方案 {plan} 第 {version} 版已发布，不能改动；请写新的版本"),
     }
 

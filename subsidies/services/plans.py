@@ -1,4 +1,4 @@
-"""Load plan files into tables, publish a plan that proves itself."""
+"""Load plan files into tables."""
 
 from __future__ import annotations
 
@@ -10,16 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from enrollment.models import CollectionPlan, PlanStatus, Stage, Target, Tier, Window
+from enrollment.rules import FROZEN, IN_FORCE
 from foundation.audit.services import record
 from subsidies.models import Rule
-from subsidies.queries import (
-    Checked,
-    check_examples,
-    fixture_path,
-    plan_examples,
-    plan_from_file,
-    rule_book,
-)
+from subsidies.queries import fixture_path, plan_from_file
 from subsidies.rules.plan import Plan, RuleRow
 from subsidies.rules.source import PlanError
 from townships.models import County, Township
@@ -45,16 +39,24 @@ def plan_file(path_or_code: str) -> Path:
 def load_plan(*, by: Any, path_or_code: str) -> LoadResult:
     """Create or update a draft from a plan file. Loading the same text again changes nothing.
 
-    A published or closed version is frozen: another text under its version number is refused. Raises
+    A text without a day of issue is provisional until the paper is loaded in its place. A version once published is
+    frozen: another text under its number is refused. The next number beside a published one is its amendment. Raises
     PlanError for a file that does not hold, and for a county, township or parent plan that is not loaded.
     """
-    book = plan_from_file(plan_file(path_or_code))
+    return store_plan(by=by, book=plan_from_file(plan_file(path_or_code)))
+
+
+@transaction.atomic
+def store_plan(*, by: Any, book: Plan) -> LoadResult:
+    """``load_plan`` for a text already read."""
     place = _place(book)
-    existing = CollectionPlan.objects.select_for_update().filter(code=book.code, version=book.version).first()
+    versions = list(CollectionPlan.objects.select_for_update().filter(code=book.code).order_by("pk"))
+    existing = next((each for each in versions if each.version == book.version), None)
     if existing is not None and existing.source_sha256 == book.sha256:
         return LoadResult(existing, existing.rules.count(), existing.tiers.count(), changed=False)
-    if existing is not None and existing.status in (PlanStatus.PUBLISHED, PlanStatus.CLOSED):
+    if existing is not None and existing.status in FROZEN:
         raise PlanError("frozen", plan=book.code, version=book.version)
+    _check_amendment(book, [each for each in versions if each is not existing], place["county"])
     plan, created = CollectionPlan.objects.update_or_create(
         code=book.code,
         version=book.version,
@@ -67,13 +69,14 @@ def load_plan(*, by: Any, path_or_code: str) -> LoadResult:
             "coverage_year": book.coverage_year,
             "insurances": list(book.insurances),
             "collection_mode": book.collection_mode,
+            "status": PlanStatus.DRAFT if book.issued_on else PlanStatus.PROVISIONAL,
             "settings": book.document.get("settings") or {},
             "document": {**book.document, "text": book.text},
             "source_sha256": book.sha256,
             "loaded_at": timezone.now(),
         },
     )
-    tiers = _write_parts(plan, book, place["county"])
+    tiers = write_parts(plan, book, place["county"])
     record(
         by=by, action="plan.load", target_kind="plan", target=f"{plan.code} v{plan.version}",
         county_code=place["county"].code,
@@ -96,13 +99,33 @@ def _place(book: Plan) -> dict[str, Any]:
         if township is None:
             raise PlanError("unknown_township", code=book.township)
     if book.parent:
-        parent = CollectionPlan.objects.filter(code=book.parent).order_by("-version").first()
+        parent = CollectionPlan.objects.in_force().filter(code=book.parent).first()
         if parent is None:
             raise PlanError("unknown_parent", code=book.parent)
     return {"county": county, "township": township, "parent": parent}
 
 
-def _write_parts(plan: CollectionPlan, book: Plan, county: County) -> int:
+def _check_amendment(book: Plan, others: list[CollectionPlan], county: County) -> None:
+    """A second version amends one that is in force, for the same county, year and insurances, and only one does."""
+    standing = next((each for each in others if each.status in IN_FORCE), None)
+    if standing is None:
+        if others:
+            raise PlanError("unpublished_version", plan=book.code, version=others[0].version)
+        return
+    written = next((each for each in others if each.status not in FROZEN), None)
+    if standing.status == PlanStatus.CLOSED:
+        raise PlanError("closed", plan=book.code)
+    if book.version < standing.version:
+        raise PlanError("older_version", plan=book.code, version=standing.version)
+    if written is not None:
+        raise PlanError("amendment_open", plan=book.code)
+    if (standing.coverage_year, standing.county_id) != (book.coverage_year, county.pk):
+        raise PlanError("amends_other_year", year=standing.coverage_year)
+    if missing := set(standing.insurances) - set(book.insurances):
+        raise PlanError("insurance_not_in_plan", insurance=", ".join(sorted(missing)))
+
+
+def write_parts(plan: CollectionPlan, book: Plan, county: County) -> int:
     """Replace the rows of a draft by those of its text."""
     for rows in (Tier, Window, Stage, Target, Rule):
         rows.objects.filter(plan=plan).delete()
@@ -188,22 +211,3 @@ def _rule(plan: CollectionPlan, rule: RuleRow) -> Rule:
         clause=rule.clause.text,
         lines=rule.clause.lines,
     )
-
-
-@transaction.atomic
-def publish_plan(*, by: Any, plan: CollectionPlan) -> Checked:
-    """Publish a draft if every one of its own worked examples passes; from then on its text is frozen.
-
-    Returns the check; the plan is published when nothing failed. Raises PlanError where it has no examples.
-    """
-    locked = CollectionPlan.objects.select_for_update().get(pk=plan.pk)
-    checked = check_examples(rule_book(locked), plan_examples(locked.code))
-    if not checked.failed and locked.status in (PlanStatus.PROVISIONAL, PlanStatus.DRAFT):
-        locked.status = PlanStatus.PUBLISHED
-        locked.published_at = timezone.now()
-        locked.save(update_fields=["status", "published_at"])
-        record(
-            by=by, action="plan.publish", target_kind="plan", target=f"{locked.code} v{locked.version}",
-            county_code=locked.county.code, detail={"examples": checked.total},
-        )  # fmt: skip
-    return checked

@@ -148,6 +148,8 @@ LISTS: dict[str, Knock] = {
     "/plans/": Knock("/plans/"),
     "/plans/what-if/": Knock("/plans/what-if/"),
     "/plans/<slug:code>/": Knock("/plans/shanting-2023/"),
+    "/plans/<slug:code>/publish/": Knock("/plans/shanting-2023/publish/", {}),
+    "/plans/<slug:code>/close/": Knock("/plans/shanting-2023/close/", {"reason": "x"}),
     "/plans/<slug:code>/compare/": Knock("/plans/shanting-2023/compare/"),
     "/plans/<slug:code>/what-if/": Knock("/plans/shanting-2023/what-if/?a.medical.personal=380"),
     "/plans/<slug:code>/what-if/workbook.xlsx": Knock(

@@ -16,7 +16,8 @@ from foundation.audit.models import AuditEvent
 from subsidies.models import Rule
 from subsidies.queries import PLANS, fixture_path, plan_from_file, rule_book
 from subsidies.rules.source import PlanError
-from subsidies.services.plans import load_plan, publish_plan
+from subsidies.services.life import publish_plan
+from subsidies.services.plans import load_plan
 from tests.subsidies.asking import check, example
 from townships.models import County, Township
 

@@ -12,6 +12,7 @@ from enrollment.queries import find_plan
 from foundation.commands import PortalCommand, Unusable
 from foundation.scope.context import places_scope
 from subsidies.rules.source import PlanError
+from subsidies.services.messages import describe
 from townships.queries import county_places, find_township, find_unit
 
 
@@ -46,7 +47,7 @@ class Command(PortalCommand):
             with places_scope(county_places(plan.county)):
                 result = assess(by=None, plan=plan, townships=townships, unit=unit, on=options["date"])
         except PlanError as error:
-            raise Unusable(str(error)) from None
+            raise Unusable(f"{plan.code}: {describe(error)}") from None
         answer = {
             "assessed": result.assessed, "charges": result.charges, "changed": result.changed,
             "decisions": result.decisions, "personal": f"{result.personal:.2f}",

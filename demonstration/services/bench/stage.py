@@ -57,7 +57,7 @@ class Stage:
     @property
     def plan(self) -> CollectionPlan:
         """The season's plan, read afresh."""
-        return CollectionPlan.objects.select_related("county").get(code=self.spec.plan)
+        return CollectionPlan.objects.in_force().select_related("county").get(code=self.spec.plan)
 
     @property
     def county(self) -> County:

@@ -51,7 +51,7 @@ def county_of(ctx: Context) -> County:
 
 
 def plan_of(ctx: Context) -> CollectionPlan:
-    """The plan named with the batch, in its newest version. Raises ImportRefused when there is none."""
+    """The plan named with the batch, in the version in force. Raises ImportRefused when there is none."""
     plan = find_plan(ctx.batch.county_code, ctx.batch.plan_code)
     if plan is None:
         raise ImportRefused(
@@ -61,19 +61,15 @@ def plan_of(ctx: Context) -> CollectionPlan:
 
 
 def find_plan(county_code: str, code: str) -> CollectionPlan | None:
-    """A county's plan by code, newest version; without a code, the county's only plan."""
-    plans = CollectionPlan.objects.filter(county__code=county_code)
-    if code:
-        return plans.filter(code=code).order_by("-version").first()
-    codes = set(plans.values_list("code", flat=True))
-    return plans.order_by("-version").first() if len(codes) == 1 else None
+    """A county's plan by code, in the version in force; without a code, the county's only plan."""
+    plans = CollectionPlan.objects.in_force().filter(county__code=county_code)
+    found = list(plans.filter(code=code) if code else plans[:2])
+    return found[0] if len(found) == 1 else None
 
 
 def plan_options(user: Any) -> tuple[Option, ...]:
     """The plans a person may import for."""
-    plans = (
-        CollectionPlan.objects.filter(county_id=user.county_id).order_by("code", "-version").distinct("code")
-    )
+    plans = CollectionPlan.objects.in_force().filter(county_id=user.county_id).order_by("code")
     return (Option("plan", _("方案"), tuple((plan.code, plan.name) for plan in plans)),)
 
 

@@ -45,7 +45,9 @@ _KEY: Final = "(s.file::bigint << 32) + s.source_row"
 
 
 def _check(ctx: Context) -> None:
-    county = county_of(ctx)
+    county, plan = county_of(ctx), plan_of(ctx)
+    if not plan.takes_charges:
+        raise ImportRefused(_("方案“%(name)s”已结束，不能再登记；请换本年度的方案") % {"name": plan.name})
     if not whole_county(ctx, county):
         # Somebody of another township holds the number: the same words as for a row of another township.
         ctx.refuse_staged(

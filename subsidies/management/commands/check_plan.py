@@ -28,7 +28,7 @@ class Command(PortalCommand):
         try:
             plan = find_rule_book(code)
             path = options["examples"]
-            examples = read_examples(path, code) if path else plan_examples(code)
+            examples = read_examples(path, code) if path else plan_examples(code, plan.version)
             checked = check_examples(plan, examples)
         except PlanError as error:
             raise Unusable(f"{code}: {describe(error)}") from None
