@@ -5,7 +5,7 @@ from __future__ import annotations
 from foundation.sheets.errors import SheetError
 from foundation.sheets.guards import Limits
 from foundation.sheets.reading import Table, open_table
-from foundation.sheets.returning import write_errors
+from foundation.sheets.returning import Fault, write_errors
 from foundation.sheets.synonyms import ERROR_HEADER, SYNONYMS
 from foundation.sheets.values import parse_date, parse_datetime
 from foundation.sheets.writing import Column, Layout, OfficialTable, Written, write_official, write_workbook
@@ -14,6 +14,7 @@ __all__ = [
     "ERROR_HEADER",
     "SYNONYMS",
     "Column",
+    "Fault",
     "Layout",
     "Limits",
     "OfficialTable",
