@@ -35,10 +35,27 @@ class ImportRefused(Exception):
 
 
 class Refused(NamedTuple):
-    """One row goes back: a stable code and the sentence the sender reads."""
+    """One row goes back: a stable code and the sentence the sender reads.
+
+    ``field`` is the cell at fault where the code does not say it (``words.fields_of``). A row is told everything that is
+    wrong with it: what was found besides the first stands in ``also`` (``together`` puts it there).
+    """
 
     code: str
     message: str
+    field: str = ""
+    also: tuple[Refused, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Refused, ...]:
+        """The first and all others, in the order they were found."""
+        return (self, *self.also)
+
+
+def together(problems: Sequence[Refused]) -> Refused:
+    """Several problems of one row as one answer."""
+    first, *rest = (each for problem in problems for each in problem.problems)
+    return first._replace(also=tuple(each._replace(also=()) for each in rest))
 
 
 class Counts(NamedTuple):
@@ -129,6 +146,10 @@ class ImportKind:
     options: Callable[[Any], tuple[Option, ...]] = _no_options
     blockers: Callable[[Context], list[str]] = field(default=lambda ctx: [])
     identity: RowIdentity = RowIdentity()
+    township: Callable[[Context], Callable[[dict[str, str]], int | None]] = field(
+        default=lambda ctx: lambda cells: None
+    )
+    """Which township a row names that was refused before it was staged; later a staging column ``township_id`` says it."""
     # A full list closes what it no longer names; only lists of people can be full.
     can_be_full: bool = False
     needs_plan: bool = False

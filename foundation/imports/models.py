@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -126,14 +126,34 @@ class ImportMapping(models.Model):
         ]
 
 
+class ToldHow(models.TextChoices):
+    """How the person concerned was told."""
+
+    PHONE = "phone", _("电话")
+    VISIT = "visit", _("上门")
+    MESSAGE = "message", _("短信或微信")
+    VILLAGE = "village", _("村里转告")
+    OTHER = "other", _("其他")
+
+
 class ReturnedRow(models.Model):
-    """A row sent back, open until it is corrected or closed with a reason. The row itself is kept encrypted."""
+    """A row sent back, open until it is corrected or closed with a reason. The row itself is kept encrypted.
+
+    ``code`` is what was found first and what the row is listed under; ``faults`` is all that was found.
+    """
 
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="returned_rows")
     file = models.SmallIntegerField(_("第几个文件"), default=0)
     source_row = models.IntegerField(_("行号"))
     code = models.CharField(_("原因代码"), max_length=40)
-    message = models.CharField(_("错误原因"), max_length=200)
+    message = models.TextField(
+        _("错误原因"), help_text="Everything that is wrong with the row, as its sender reads it."
+    )
+    faults = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        help_text="[code, field] of each thing wrong; without a field the code says which it is.",
+    )
     row_encrypted = models.BinaryField(null=True, help_text="Name and number as the sender wrote them.")
     person_index = models.BinaryField(
         null=True,
@@ -143,8 +163,21 @@ class ReturnedRow(models.Model):
         max_length=40, null=True,
         help_text="Which of several rows about one person: an insurance, a group. Null when the row does not say.",
     )  # fmt: skip
+    township_id = models.IntegerField(
+        _("镇街"), null=True, blank=True, help_text="The township the row names, where its place is known."
+    )
+    told_on = models.DateField(_("告知日期"), null=True, blank=True)
+    told_how = models.CharField(_("告知方式"), max_length=10, choices=ToldHow, blank=True, db_default="")
+    told_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("告知人"),
+    )  # fmt: skip
     closed_at = models.DateTimeField(_("处理时间"), null=True, blank=True)
     closed_reason = models.CharField(_("处理结果"), max_length=120, blank=True, db_default="")
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("处理人"),
+    )  # fmt: skip
     closed_by_batch = models.BigIntegerField(
         null=True,
         blank=True,
@@ -160,5 +193,17 @@ class ReturnedRow(models.Model):
                 fields=["closed_by_batch"],
                 condition=Q(closed_by_batch__isnull=False),
                 name="returned_row_closer",
+            ),
+            models.Index(fields=["township_id"], condition=Q(closed_at=None), name="returned_row_township"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(told_on=None, told_how="") | Q(told_on__isnull=False) & ~Q(told_how=""),
+                name="returned_row_told_how",
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at=None, closed_reason="")
+                | Q(closed_at__isnull=False) & ~Q(closed_reason=""),
+                name="returned_row_closed_why",
             ),
         ]

@@ -28,9 +28,10 @@ from foundation.imports.engine.tables import field_label
 from foundation.imports.kinds import ImportKind, ImportRefused, import_kind, kinds_for, next_steps
 from foundation.imports.models import BatchState, ImportBatch
 from foundation.imports.services.apply import undo
-from foundation.imports.services.errors import close_row, open_rows, samples, write_error_book
+from foundation.imports.services.errors import write_error_book
 from foundation.imports.services.mapping import change_mapping
 from foundation.imports.services.receive import Terms, Upload, abandon, receive
+from foundation.imports.services.returned import close_rows, open_rows, samples
 from foundation.imports.words import REASONS, advice, effect_lines, reason, warning_lines
 from foundation.jobs.models import OPEN_STATES, Job, JobState
 from foundation.jobs.views import job_context
@@ -328,7 +329,7 @@ def close(request: HttpRequest, pk: int, row: int) -> HttpResponse:
     batch = _own_batch(request, pk)
     returned = get_object_or_404(batch.returned_rows, pk=row)
     try:
-        close_row(by=request.user, row=returned, reason=request.POST.get("reason", ""))
+        close_rows(by=request.user, rows=[returned], reason=request.POST.get("reason", ""))
     except ImportRefused as error:
         messages.error(request, str(error))
     left = batch.returned_rows.filter(code=returned.code, closed_at=None).exists()

@@ -67,6 +67,33 @@ _ADVICE: dict[str, Any] = {
     "not_registered": gettext_lazy("先补参保登记，再导入这几行"),
     "not_assessed": gettext_lazy("先做核定，再导入这几行"),
 }
+# Which cells a reason is about, where the problem does not name one itself.
+_FIELDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            "empty", "bad_length", "bad_characters", "bad_check_digit", "scientific_notation", "bad_paper_number",
+            "used_number", "unknown_person", "duplicate",
+        ),
+        ("id_number",),
+    ),
+    **dict.fromkeys(("no_name", "name_too_long", "broken_characters", "deceased"), ("name",)),
+    "bad_date": (),
+    "name_differs": ("name", "id_number"),
+    "no_birth_date": ("birth_date",),
+    "newborn_household": ("household",),
+    "unknown_village": ("township", "village"),
+    "out_of_scope": ("township", "village"),
+    **dict.fromkeys(("unknown_insurance", "not_insured_now"), ("insurance",)),
+    "other_year": ("year",),
+    "unknown_tier": ("tier",),
+    **dict.fromkeys(("other_category", "unknown_category"), ("category",)),
+    **dict.fromkeys(("no_grade", "bad_grade"), ("disability_grade",)),
+    "no_death_date": ("death_date",),
+    "unknown_school": ("school_kind", "school"),
+    "bad_amount": ("paid",),
+    "no_invoice_date": ("paid_at",),
+    **dict.fromkeys(("no_voucher", "duplicate_voucher", "voucher_conflict"), ("voucher",)),
+}  # fmt: skip
 _OTHERWISE = gettext_lazy("照“错误原因”改正后重新上传")
 
 
@@ -78,6 +105,11 @@ def reason(code: str) -> str:
 def advice(code: str) -> str:
     """How to correct it."""
     return str(_ADVICE.get(code, _OTHERWISE))
+
+
+def fields_of(code: str, field: str = "") -> tuple[str, ...]:
+    """The fields a problem is about: the one it names, else those its code stands for."""
+    return (field,) if field else _FIELDS.get(code, ())
 
 
 def warning_lines(batch: ImportBatch) -> list[str]:

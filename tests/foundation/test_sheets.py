@@ -369,11 +369,16 @@ def test_rejected_rows_go_back_in_the_senders_layout_and_come_in_again(tmp_path:
     assert [cells for _number, cells in table.raw_rows()] == [
         ["名单", "", "", "", "", ""],
         ["颜色", *HEADER, "错误原因"],
+        ["红", *ROWS[0], ""],
         ["蓝", *ROWS[1], "没有填身份证号"],
     ]
-    assert [record for _number, record in table.rows()] == [EXPECTED[1]]
+    assert [record for _number, record in table.rows()] == EXPECTED
     assert write_errors(back, again, {3: "还是没有填"}) == 1
-    assert [cells[-1] for _number, cells in open_table(again).raw_rows()][1:] == ["错误原因", "还是没有填"]
+    assert [cells[-1] for _number, cells in open_table(again).raw_rows()][1:] == [
+        "错误原因",
+        "还是没有填",
+        "",
+    ]
 
 
 def test_text_goes_back_as_a_workbook_with_its_numbers_whole(tmp_path: Path) -> None:

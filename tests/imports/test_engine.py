@@ -20,8 +20,9 @@ from foundation.imports.kinds import ImportRefused
 from foundation.imports.models import ImportChange, ImportMapping
 from foundation.imports.services.apply import apply, undo
 from foundation.imports.services.check import check
-from foundation.imports.services.errors import close_row, open_rows, write_error_book
+from foundation.imports.services.errors import write_error_book
 from foundation.imports.services.receive import abandon
+from foundation.imports.services.returned import close_rows, open_rows
 from foundation.scope.context import places_scope
 from tests.imports.office import Desk, as_csv, number_of, registration_row
 
@@ -130,7 +131,7 @@ def test_abandoned_batch_leaves_no_file_and_no_rows(desk: Desk) -> None:
 
 
 def test_errors_come_back_in_the_senders_layout(desk: Desk) -> None:
-    """Title, header and the faulty rows only, in order, cells as they were, 错误原因 at the end; corrected, they go in."""
+    """The workbook as it was sent, sound rows filtered away, 错误原因 at the end, faulty cells marked; it can come again."""
     book = Workbook()
     page = book.active
     assert page is not None
@@ -149,11 +150,22 @@ def test_errors_come_back_in_the_senders_layout(desk: Desk) -> None:
     rows = list(sheet.iter_rows(values_only=True))
     assert rows[0][0] == "甲镇参保登记信息"
     assert rows[1][-1] == "错误原因"
-    assert [row[0] for row in rows[2:]] == ["坏", "村"]
-    assert rows[2][7] == "=cmd|' /C calc'!A0"
-    assert "校验位" in str(rows[2][-1])
-    assert "没有这个村居" in str(rows[3][-1])
+    assert [row[0] for row in rows[2:]] == ["好", "坏", "村"]
+    assert [sheet.row_dimensions[number].hidden for number in (1, 2, 3, 4, 5)] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert rows[2][-1] is None
+    assert (rows[3][7], sheet["H4"].data_type) == ("=cmd|' /C calc'!A0", "s")
+    assert "校验位" in str(rows[3][-1])
+    assert "没有这个村居" in str(rows[4][-1])
+    marked = {cell.coordinate for row in sheet.iter_rows() for cell in row if cell.comment}
+    assert marked == {"I4", "B5", "C5"}  # the number; township and village
     again = desk.take("registration", out.getvalue())
+    assert (again.read_count, again.unchanged_count) == (3, 1)
     assert again.reasons == {"bad_check_digit": 1, "unknown_village": 1}
 
 
@@ -225,10 +237,10 @@ def test_returned_rows_stay_open_until_closed_with_a_reason(desk: Desk) -> None:
     assert [(row.name, row.number) for row in shown] == [("张*山", "*" * 16 + "10")]
     row = batch.returned_rows.get()
     with pytest.raises(ImportRefused):
-        close_row(by=None, row=row, reason=" ")
-    close_row(by=None, row=row, reason="已更正后重传")
+        close_rows(by=None, rows=[row], reason=" ")
+    close_rows(by=None, rows=[row], reason="已更正后重传")
     with pytest.raises(ImportRefused):
-        close_row(by=None, row=row, reason="再来一次")
+        close_rows(by=None, rows=[row], reason="再来一次")
     with pytest.raises(ImportRefused, match="没有退回的行"):
         write_error_book(batch, io.BytesIO())
 

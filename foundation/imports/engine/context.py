@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ Progress = Callable[[str, int, int], None]
 
 _RETURNED_AT_ONCE: Final = 5_000
 _BETWEEN: Final = "\t"
+_LONGEST: Final = 1_000
 
 
 class Sent(NamedTuple):
@@ -48,11 +50,27 @@ class _Returned(NamedTuple):
 
     file: int
     source_row: int
-    code: str
-    message: str
+    refused: Refused
     row: bytes
     person: bytes | None
     part: str
+    township: int | None
+
+    def columns(self, batch: int) -> tuple[str, ...]:
+        """As COPY takes it, in the order of ``_COLUMNS``."""
+        problems = self.refused.problems
+        message = "；".join(dict.fromkeys(problem.message for problem in problems))
+        return (
+            str(batch), str(self.file), str(self.source_row), self.refused.code, message[:_LONGEST],
+            json.dumps([[problem.code, problem.field] for problem in problems]), "\\x" + self.row.hex(),
+            "\\x" + self.person.hex() if self.person else "", self.part, str(self.township or ""),
+        )  # fmt: skip
+
+
+_COLUMNS: Final = (
+    "batch_id", "file", "source_row", "code", "message", "faults", "row_encrypted", "person_index", "part",
+    "township_id",
+)  # fmt: skip
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -102,23 +120,30 @@ class Context:
     # -- rows that go back
 
     def refuse_later(
-        self, file: int, source_row: int, refused: Refused, sent: Sent, index: bytes | None, part: str
+        self,
+        file: int,
+        source_row: int,
+        refused: Refused,
+        sent: Sent,
+        index: bytes | None,
+        part: str,
+        township: int | None = None,
     ) -> None:
         """Note that a row goes back; ``flush_returned`` writes it.
 
-        Whom it names is kept encrypted for the sender, and as a blind index, so that a corrected row finds it.
+        Whom it names is kept encrypted for the sender, and as a blind index, so that a corrected row finds it. It is
+        counted under the first thing that is wrong with it.
         """
         self.reasons[refused.code] += 1
         row = sealed(self.keyring, sent)
-        self._returned.append(
-            _Returned(file, source_row, refused.code, refused.message[:200], row, index, part[:40])
-        )
+        self._returned.append(_Returned(file, source_row, refused, row, index, part[:40], township))
 
-    def refuse_staged(self, code: str, message: str, found: str, **values: Any) -> int:
+    def refuse_staged(self, code: str, message: str, found: str, *, field: str = "", **values: Any) -> int:
         """Take staged rows out and send them back.
 
         ``found`` is a query that gives ``file, source_row`` and, when ``message`` has places to fill, a column
-        ``said`` that fills ``%s``. The staging table must have ``name`` and ``number_encrypted``.
+        ``said`` that fills ``%s``. The staging table must have ``name`` and ``number_encrypted``. ``field`` is the cell
+        at fault where the code does not say it.
         """
         kind, identity = self.kind, self.kind.identity
         part = f"coalesce(s.{identity.part}::text, '')" if identity.part else "''"
@@ -127,14 +152,17 @@ class Context:
             f" DELETE FROM {kind.staging} s USING found f"
             " WHERE s.batch = %(batch)s AND s.file = f.file AND s.source_row = f.source_row"
             f" RETURNING s.file, s.source_row, s.name, s.number_encrypted, s.{identity.index}, {part},"
-            " to_jsonb(f) ->> 'said'",
+            " (to_jsonb(s) ->> 'township_id')::int, to_jsonb(f) ->> 'said'",
             **values,
         )
-        for file, source_row, name, number, index, which, said in sorted(rows, key=lambda row: row[:2]):
+        for file, source_row, name, number, index, which, township, said in sorted(
+            rows, key=lambda row: row[:2]
+        ):
             sent = Sent(name or "", self.keyring.decrypt(number) if number else "")
             text = message % said if "%s" in message else message
+            refused = Refused(code, text, field)
             self.refuse_later(
-                file, source_row, Refused(code, text), sent, bytes(index) if index else None, which
+                file, source_row, refused, sent, bytes(index) if index else None, which, township
             )
             if len(self._returned) >= _RETURNED_AT_ONCE:
                 self.flush_returned()
@@ -144,17 +172,7 @@ class Context:
     def flush_returned(self) -> None:
         """Write the rows collected so far."""
         rows, self._returned = self._returned, []
-        copy_rows(
-            ReturnedRow._meta.db_table,
-            ("batch_id", "file", "source_row", "code", "message", "row_encrypted", "person_index", "part"),
-            (
-                (
-                    str(self.batch.pk), str(row.file), str(row.source_row), row.code, row.message,
-                    "\\x" + row.row.hex(), "\\x" + row.person.hex() if row.person else "", row.part,
-                )
-                for row in rows
-            ),
-        )  # fmt: skip
+        copy_rows(ReturnedRow._meta.db_table, _COLUMNS, (row.columns(self.batch.pk) for row in rows))
 
     def inserted(self, relation: str, ids: Iterable[int]) -> None:
         """Remember the rows a batch made, as ranges, so that it can be undone."""

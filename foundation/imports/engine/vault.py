@@ -117,19 +117,26 @@ def _sweep(root: Path) -> None:
 
 
 @contextmanager
-def opened(names: list[str]) -> Iterator[list[Path]]:
-    """Stored files as plain files in a folder only this process's owner can enter, gone when the work is done."""
+def folder() -> Iterator[Path]:
+    """A folder for work in the clear that only this process's owner can enter, gone when the work is done."""
     root = _work_root()
     _sweep(root)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_WORK}{os.getpid()}-", dir=root))
+    made = Path(tempfile.mkdtemp(prefix=f"{_WORK}{os.getpid()}-", dir=root))
     try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def opened(names: list[str]) -> Iterator[list[Path]]:
+    """Stored files as plain files in a folder of their own."""
+    with folder() as made:
         paths = []
         for position, name in enumerate(names):
-            path = folder / str(position)
+            path = made / str(position)
             with path.open("wb") as plain:
                 for piece in read(name):
                     plain.write(piece)
             paths.append(path)
         yield paths
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

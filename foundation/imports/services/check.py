@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -122,7 +122,7 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
     for file in files:
         ctx.batch.files.filter(position=file.position).update(table=describe(file))
     # Both may ask the register: while COPY runs, the connection is busy.
-    read_row, identify = kind.reader(ctx), kind.identity.of(ctx)
+    readers = _Readers(kind.reader(ctx), kind.identity.of(ctx), kind.township(ctx))
     total = sum(file.rows for file in files)
     read = 0
     columns = ("batch", "file", "source_row", *kind.columns)
@@ -131,7 +131,7 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
         prefix = (str(ctx.batch.pk), str(file.position))
         while True:
             counted = _Counted(islice(source, _SEGMENT))
-            copy_lines(kind.staging, columns, _lines(ctx, counted, file.position, prefix, read_row, identify))
+            copy_lines(kind.staging, columns, _lines(ctx, counted, file.position, prefix, readers))
             ctx.flush_returned()
             read += counted.count
             ctx.progress("read", read, max(total, read))
@@ -139,6 +139,14 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
                 break
     refresh_statistics(kind.staging)
     return read
+
+
+class _Readers(NamedTuple):
+    """What a kind reads of a row; the last two only of one that goes back."""
+
+    row: RowReader
+    identify: Identify
+    township: Callable[[dict[str, str]], int | None]
 
 
 class _Counted:
@@ -159,15 +167,16 @@ def _lines(
     rows: _Counted,
     position: int,
     prefix: tuple[str, str],
-    read_row: RowReader,
-    identify: Identify,
+    readers: _Readers,
 ) -> Iterator[str]:
     for number, cells in rows:
-        values = read_row(cells)
+        values = readers.row(cells)
         if type(values) is Refused:
             # Collected now, written between two COPYs: the connection is busy with this one.
             sent = Sent(cells.get("name", ""), cells.get("id_number", ""))
-            ctx.refuse_later(position, number, values, sent, *identify(cells))
+            ctx.refuse_later(
+                position, number, values, sent, *readers.identify(cells), readers.township(cells)
+            )
         else:
             yield line_of((*prefix, str(number), *values))
 

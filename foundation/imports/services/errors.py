@@ -1,135 +1,157 @@
-"""Errors back: the rejected rows in the sender's own layout with 错误原因, and the list of rows still open."""
+"""Errors back: the sender's own file with 错误原因 and the faulty cells marked, ready to correct and upload again."""
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
-from django.db import transaction
-from django.utils import timezone
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from foundation.audit.services import record
 from foundation.encryption import DecryptionError, get_keyring
+from foundation.identity import normalise_number
 from foundation.imports.engine import vault
 from foundation.imports.engine.context import Sent, unsealed
-from foundation.imports.engine.tables import open_batch
+from foundation.imports.engine.tables import OpenFile, open_batch
 from foundation.imports.kinds import ImportRefused, import_kind
 from foundation.imports.models import ImportBatch, ReturnedRow
-from foundation.masking import Audience, mask_name, mask_number
-from foundation.sheets import write_errors
+from foundation.imports.words import advice, fields_of, reason
+from foundation.names import normalise_name
+from foundation.sheets import Fault, Table, write_errors
+
+_AT_ONCE: Final = 5_000
+
+Faults = tuple[tuple[str, str], ...]
 
 
-class Returned(NamedTuple):
-    """A returned row as its sender's page shows it: masked."""
+class _Open(NamedTuple):
+    """An open row: where it stands, what is wrong, and whom it names (encrypted)."""
 
-    pk: int
-    file: int
     source_row: int
-    code: str
     message: str
-    name: str
-    number: str
+    faults: Faults
+    sealed: bytes | memoryview | None
 
 
 def write_error_book(
     batch: ImportBatch, target: BinaryIO | Path, *, paths: Sequence[Path] | None = None
 ) -> int:
-    """Write the rows still open as a workbook in the sender's layout; several files become a zip of workbooks.
+    """Write the file with the rows still open marked; several files become a zip of workbooks.
 
     Returns how many rows. ``paths`` are the files in the clear where the caller has them. Raises ImportRefused when
     nothing is open or the files are gone.
     """
-    rows = batch.returned_rows.filter(closed_at=None).order_by("file", "source_row", "pk")
-    messages: dict[int, dict[int, str]] = defaultdict(dict)
-    for file, source_row, message in rows.values_list("file", "source_row", "message").iterator(
-        chunk_size=5000
-    ):
-        before = messages[file].get(source_row)
-        messages[file][source_row] = f"{before}；{message}" if before else message
-    if not messages:
+    if not batch.returned_rows.filter(closed_at=None).exists():
         raise ImportRefused(_("没有退回的行"))
-    if paths is not None:
-        return _write(batch, paths, messages, target)
     names = list(batch.files.order_by("position").values_list("stored_as", flat=True))
-    if not all(names):
+    if paths is None and not all(names):
         raise ImportRefused(_("原文件已经清除，不能再生成退回表"))
-    with vault.opened(names) as own:
-        return _write(batch, own, messages, target)
+    with vault.opened(names if paths is None else []) as own:
+        return _write(batch, own if paths is None else paths, target)
 
 
-def _write(
-    batch: ImportBatch, paths: Sequence[Path], messages: dict[int, dict[int, str]], target: BinaryIO | Path
-) -> int:
+def _write(batch: ImportBatch, paths: Sequence[Path], target: BinaryIO | Path) -> int:
     files = open_batch(batch, import_kind(batch.kind), paths)
-    faulty = [file for file in files if file.position in messages]
-    if len(files) == 1:
-        return write_errors(files[0].table, target, messages[files[0].position])
-    if isinstance(target, Path) and target.suffix.lower() == ".xlsx" and len(faulty) == 1:
-        return write_errors(faulty[0].table, target, messages[faulty[0].position])
+    faulty = [file for file in files if _open_rows(batch, file.position).exists()]
+    alone = isinstance(target, Path) and target.suffix.lower() == ".xlsx" and len(faulty) == 1
+    if len(files) == 1 or alone:
+        return _write_one(batch, faulty[0], paths[faulty[0].position], target)
     written = 0
-    with (
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
-        tempfile.TemporaryDirectory() as folder,
-    ):
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive, vault.folder() as folder:
         for file in faulty:
-            book = Path(folder) / "errors.xlsx"
-            written += write_errors(file.table, book, messages[file.position])
+            book = folder / "errors.xlsx"
+            written += _write_one(batch, file, paths[file.position], book)
             archive.write(book, f"{file.position + 1}-{Path(file.name).stem}-{_('退回')}.xlsx")
     return written
 
 
-def samples(batch: ImportBatch, *, each: int = 1, limit: int = 60) -> list[Returned]:
-    """Some open rows of every reason, masked, for the page."""
-    found: list[Returned] = []
-    for code, _count in sorted(batch.reasons.items(), key=lambda item: (-item[1], item[0])):
-        rows = batch.returned_rows.filter(code=code, closed_at=None).order_by("file", "source_row")[:each]
-        found.extend(_masked(row) for row in rows)
-    return found[:limit]
+def _write_one(batch: ImportBatch, file: OpenFile, path: Path, target: BinaryIO | Path) -> int:
+    faults = faults_of(file.table, _rows(batch, file.position))
+    with vault.folder() as work:
+        # A complete list goes in only complete: it comes back with its sound rows.
+        return write_errors(file.table, target, faults, path=path, whole=batch.full_list, work=work)
 
 
-def open_rows(batch: ImportBatch, code: str, *, start: int = 0, count: int = 100) -> list[Returned]:
-    """Open rows of one reason in the file's order, masked."""
-    rows = batch.returned_rows.filter(code=code, closed_at=None).order_by("file", "source_row")
-    return [_masked(row) for row in rows[start : start + count]]
+def _open_rows(batch: ImportBatch, position: int) -> QuerySet[ReturnedRow]:
+    return batch.returned_rows.filter(closed_at=None, file=position)
 
 
-def _masked(row: ReturnedRow) -> Returned:
+def _rows(batch: ImportBatch, position: int) -> Iterator[_Open]:
+    rows = _open_rows(batch, position).order_by("source_row", "pk")
+    for row in rows.only("source_row", "message", "faults", "row_encrypted").iterator(chunk_size=_AT_ONCE):
+        yield _Open(
+            row.source_row,
+            row.message,
+            tuple((code, field) for code, field in row.faults) or ((row.code, ""),),
+            row.row_encrypted,
+        )
+
+
+def faults_of(table: Table, rows: Iterable[_Open]) -> dict[int, Fault]:
+    """What is wrong by row of the table, and in which of its cells.
+
+    Rows with the same trouble share one answer, so that a file which is wrong throughout takes little memory.
+    """
+
+    @cache
+    def fault(message: str, faults: Faults, block: int) -> Fault:
+        columns = table.blocks[block]
+        notes: dict[int, list[str]] = defaultdict(list)
+        for code, named in faults:
+            for field in fields_of(code, named):
+                if field in columns:
+                    notes[columns[field]].append(f"{reason(code)}：{advice(code)}")
+        return Fault(message, {column: "\n".join(texts) for column, texts in notes.items()})
+
+    if len(table.blocks) == 1:
+        found: dict[int, Fault] = {}
+        for row in rows:
+            said = fault(row.message, row.faults, 0)
+            before = found.get(row.source_row)
+            found[row.source_row] = _joined(before, said) if before else said
+        return found
+    return _side_by_side(table, list(rows), fault)
+
+
+def _joined(one: Fault, other: Fault) -> Fault:
+    return Fault(f"{one.reason}；{other.reason}", {**one.cells, **other.cells})
+
+
+def _side_by_side(
+    table: Table, rows: list[_Open], fault: Callable[[str, Faults, int], Fault]
+) -> dict[int, Fault]:
+    """Several persons stand in one row: each is told by name, and the cells are those of her own group of columns."""
+    waiting: dict[int, list[_Open]] = defaultdict(list)
+    for row in rows:
+        waiting[row.source_row].append(row)
+    found: dict[int, Fault] = {}
+    for number, cells in table.raw_rows():
+        for row in waiting.get(number, ()):
+            sent = _sent(row.sealed)
+            block = _block_of(table, cells, sent)
+            said = fault(f"{sent.name}：{row.message}" if sent.name else row.message, row.faults, block)
+            found[number] = _joined(found[number], said) if number in found else said
+    return found
+
+
+def _block_of(table: Table, cells: list[str], sent: Sent) -> int:
+    wanted = (normalise_name(sent.name), normalise_number(sent.number))
+    for index, block in enumerate(table.blocks):
+        texts = [
+            cells[block[field]] if field in block and block[field] < len(cells) else ""
+            for field in ("name", "id_number")
+        ]
+        if (normalise_name(texts[0]), normalise_number(texts[1])) == wanted:
+            return index
+    return 0
+
+
+def _sent(sealed: bytes | memoryview | None) -> Sent:
     try:
-        sent = unsealed(get_keyring(), row.row_encrypted)
+        return unsealed(get_keyring(), sealed)
     except DecryptionError:
-        sent = Sent("?", "")
-    return Returned(
-        row.pk,
-        row.file,
-        row.source_row,
-        row.code,
-        row.message,
-        mask_name(sent.name),
-        mask_number(sent.number, Audience.OFFICE),
-    )
-
-
-@transaction.atomic
-def close_row(*, by: Any, row: ReturnedRow, reason: str) -> None:
-    """Close a returned row with what came of it. Raises ImportRefused without a reason, or for a closed row."""
-    reason = reason.strip()[:120]
-    if not reason:
-        raise ImportRefused(_("请写明处理结果"))
-    closed = ReturnedRow.objects.filter(pk=row.pk, closed_at=None).update(
-        closed_at=timezone.now(), closed_reason=reason
-    )
-    if not closed:
-        raise ImportRefused(_("这一行已经处理过了"))
-    record(
-        by=by,
-        action="import.row.close",
-        target_kind="import",
-        target=row.batch_id,
-        county_code=row.batch.county_code,
-        detail={"row": row.source_row, "code": row.code},
-    )
+        return Sent("", "")

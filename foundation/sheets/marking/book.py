@@ -31,7 +31,7 @@ _WORKBOOK: Final = "xl/workbook.xml"
 _DOCUMENT: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _ROLE: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 # What an area of a printed page looks like; a name that computes or reaches out stays behind.
-_AREA: Final = re.compile(r"[^\[\]|()]+")
+_AREA: Final = re.compile(r"(?:(?:^|,)(?:'[^'\[\]|]*'|[\w.]+)!\$?[A-Z]*\$?\d*(?::\$?[A-Z]*\$?\d*)?)+")
 _PRINTED: Final = frozenset({"_xlnm.Print_Area", "_xlnm.Print_Titles"})
 _AUTHOR: Final = "导入检查"
 _SMALL: Final = 64 << 20
