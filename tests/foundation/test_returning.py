@@ -176,7 +176,8 @@ def test_columns_are_counted_from_a_where_the_table_begins_further_right(tmp_pat
     book = Workbook()
     page = book.active
     assert page is not None
-    for row, values in enumerate([HEADER, [1, "甲镇", "周一", "1", "二级", "2022-10-01", "好"]], start=5):
+    rows: list[list[Any]] = [[*HEADER], [1, "甲镇", "周一", "1", "二级", "2022-10-01", "好"]]
+    for row, values in enumerate(rows, start=5):
         for column, value in enumerate(values, start=3):
             page.cell(row, column, value)
     path = tmp_path / "in.xlsx"

@@ -20,7 +20,7 @@ PLAIN: Final = {
     "imports.ImportFile": "name sha256 stored_as",
     "imports.ImportChange": "relation",
     "imports.ImportMapping": "kind sender headers_digest mapping",
-    "imports.ReturnedRow": "code message part closed_reason",
+    "imports.ReturnedRow": "code message faults part told_how closed_reason",
     "townships.County": "code name short_name aliases kind",
     "townships.Township": "code name short_name aliases",
     "townships.Area": "name",
