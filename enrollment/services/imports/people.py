@@ -61,8 +61,10 @@ def unknown_person(*, whole: bool) -> Refused:
 def refuse_unknown(ctx: Context) -> int:
     """Send back the numbers nobody in the importer's places holds."""
     county = county_of(ctx)
+    answer = unknown_person(whole=whole_county(ctx, county))
     return ctx.refuse_staged(
-        *unknown_person(whole=whole_county(ctx, county)),
+        answer.code,
+        answer.message,
         f"""
         SELECT s.file, s.source_row FROM {STAGING} s
         LEFT JOIN enrollment_resident r
