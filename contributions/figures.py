@@ -5,6 +5,9 @@ A figure's ``sql`` yields rows ``(township_id, unit_id, insurance, band, day, he
 confirmed by 开票日, settled by 入库日. ``heads`` counts people, ``amount`` is yuan. Run it through
 ``query()`` with ``parameters(plan)``; the whole county must be in scope.
 
+The government's money (route 政府代缴) is told apart from residents' own everywhere: ``billed`` and ``disbursed`` count
+it, ``paid``, ``confirmed`` and ``settled`` never do.
+
 A payment or a confirmation adds ``FigureDelta`` rows in its own transaction, by the same rules: ``paid`` plus
 one on the day a registration's payments reach what it owes, minus one on the day they fall below it;
 ``confirmed`` likewise for the tax bureau's results; amounts are those of the lines and of the tax entries.
@@ -57,9 +60,10 @@ def _standing(source: str, age: str = "age", place: str = "", amount: str = "0::
     """
 
 
-def _reached(moves: str) -> str:
-    """People who reach what they owe, day by day: the running total per registration tells on which day it
-    crossed what is owed, upwards or back down. ``moves``: registration_id, place, insurance, day, amount."""
+def _reached(moves: str, owed: str = "due") -> str:
+    """People for whom what is owed is reached, day by day: the running total per registration tells on which day it
+    crossed what is owed, upwards or back down. ``moves``: registration_id, place, insurance, day, amount; ``owed``
+    names the column of the relation ``owed``."""
     return f"""
         SELECT township_id, unit_id, insurance, {_band("age")} AS band, day,
                sum(CASE WHEN due > 0 THEN (net >= due)::int - (net - amount >= due)::int ELSE 0 END)::numeric
@@ -68,7 +72,7 @@ def _reached(moves: str) -> str:
         FROM (
             SELECT coalesce(o.township_id, m.township_id) AS township_id,
                    coalesce(o.unit_id, m.unit_id) AS unit_id,
-                   m.insurance, o.age, o.due, m.day, m.amount,
+                   m.insurance, o.age, o.{owed} AS due, m.day, m.amount,
                    sum(m.amount) OVER (PARTITION BY m.registration_id ORDER BY m.day) AS net
             FROM ({moves}) m LEFT JOIN owed o ON o.registration_id = m.registration_id
         ) steps
@@ -79,13 +83,19 @@ def _reached(moves: str) -> str:
 _PAID_MOVES = """
     SELECT l.registration_id, l.township_id, l.unit_id, l.insurance, p.paid_on AS day, sum(l.amount) AS amount
     FROM contributions_paymentline l JOIN contributions_payment p ON p.id = l.payment_id
-    WHERE p.plan_id = %(plan)s
+    WHERE p.plan_id = %(plan)s AND l.part <> 'government'
     GROUP BY 1, 2, 3, 4, 5
 """
 _CONFIRMED_MOVES = """
     SELECT registration_id, township_id, unit_id, insurance, invoiced_on AS day, sum(amount) AS amount
     FROM contributions_taxentry
-    WHERE plan_id = %(plan)s
+    WHERE plan_id = %(plan)s AND NOT of_government
+    GROUP BY 1, 2, 3, 4, 5
+"""
+_DISBURSED_MOVES = """
+    SELECT l.registration_id, l.township_id, l.unit_id, l.insurance, p.paid_on AS day, sum(l.amount) AS amount
+    FROM contributions_paymentline l JOIN contributions_payment p ON p.id = l.payment_id
+    WHERE p.plan_id = %(plan)s AND l.part = 'government'
     GROUP BY 1, 2, 3, 4, 5
 """
 
@@ -140,13 +150,34 @@ SETTLED = Figure(
                coalesce(o.unit_id, t.unit_id) AS unit_id, t.insurance, {_band("o.age")} AS band,
                t.settled_on AS day, 0::numeric AS heads, sum(t.amount) AS amount
         FROM contributions_taxentry t LEFT JOIN owed o ON o.registration_id = t.registration_id
-        WHERE t.plan_id = %(plan)s AND t.settled_on IS NOT NULL
+        WHERE t.plan_id = %(plan)s AND t.settled_on IS NOT NULL AND NOT t.of_government
         GROUP BY 1, 2, 3, 4, 5
     """,
 )
+BILLED = Figure(
+    "billed",
+    _("代缴已开单"),
+    _("政府代缴的人中，特殊缴费单据已经推送给税务的人和金额。"),
+    f"""
+        SELECT f.township_id, f.unit_id, q.insurance, {_band("o.age")} AS band, NULL::date AS day,
+               count(DISTINCT f.registration_id)::numeric AS heads, sum(f.amount) AS amount
+        FROM contributions_fundingline f JOIN contributions_fundingrequest q ON q.id = f.request_id
+        LEFT JOIN owed o ON o.registration_id = f.registration_id
+        WHERE q.plan_id = %(plan)s AND q.billed_on IS NOT NULL AND f.live
+        GROUP BY 1, 2, 3, 4, 5
+    """,
+)
+DISBURSED = Figure(
+    "disbursed",
+    _("代缴已拨付"),
+    _("政府承担的部分已由财政拨足的人，按拨付日；金额是拨付的合计。与个人已缴分开。"),
+    _reached(_DISBURSED_MOVES, "government_paid"),
+)
 
 # Counted per unit, insurance and band, in the order of the page.
-COUNTED: tuple[Figure, ...] = (IN_SCOPE_FIGURE, REGISTERED, DUE, EXEMPT, PAID, CONFIRMED, SETTLED)
+COUNTED: tuple[Figure, ...] = (
+    IN_SCOPE_FIGURE, REGISTERED, DUE, EXEMPT, BILLED, DISBURSED, PAID, CONFIRMED, SETTLED,
+)  # fmt: skip
 
 # Money on its way (在途): payments that stand and that no tax result has confirmed, by payment day, and tax results
 # not yet in the treasury, by 开票日. Rows: stage, township_id, unit_id, insurance, day, heads, amount.
@@ -155,14 +186,14 @@ IN_TRANSIT_SQL = f"""
     SELECT '{UNCONFIRMED}' AS stage, l.township_id, l.unit_id, l.insurance, p.paid_on AS day,
            count(*) AS heads, sum(l.amount) AS amount
     FROM contributions_payment p JOIN contributions_paymentline l ON l.payment_id = p.id
-    WHERE p.plan_id = %(plan)s AND p.reverses_id IS NULL AND l.amount > 0
+    WHERE p.plan_id = %(plan)s AND p.reverses_id IS NULL AND l.amount > 0 AND l.part <> 'government'
       AND NOT EXISTS (SELECT 1 FROM contributions_taxentry t WHERE t.payment_line_id = l.id)
       AND NOT EXISTS (SELECT 1 FROM contributions_payment r WHERE r.reverses_id = p.id)
     GROUP BY 2, 3, 4, 5
     UNION ALL
     SELECT '{UNSETTLED}', township_id, unit_id, insurance, invoiced_on, count(*), sum(amount)
     FROM contributions_taxentry
-    WHERE plan_id = %(plan)s AND settled_on IS NULL
+    WHERE plan_id = %(plan)s AND settled_on IS NULL AND NOT of_government
     GROUP BY 2, 3, 4, 5
 """
 

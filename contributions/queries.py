@@ -10,12 +10,21 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, IntegerField, Q, Sum, When
+from django.db.models import Case, IntegerField, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contributions.models import CaseKind, Charge, Payment, PaymentCase, PaymentLine, TaxEntry
+from contributions.models import (
+    OWN_PARTS,
+    CaseKind,
+    Charge,
+    Payment,
+    PaymentCase,
+    PaymentLine,
+    Pledge,
+    TaxEntry,
+)
 from enrollment.models import Resident, Window
 from enrollment.queries import search_condition
 from foundation.encryption import get_keyring
@@ -160,11 +169,16 @@ def _cursor(last: Any) -> str:
 def _charges_of(people: Sequence[Any]) -> dict[int, list[dict[str, Any]]]:
     ids = [r.pk for r in people]
     charges = Charge.objects.filter(resident_id__in=ids, current=True).order_by("resident_id", "insurance")
-    paid = paid_by_registration([c.registration_id for c in charges])
+    registrations = [c.registration_id for c in charges]
+    paid = paid_by_registration(registrations)
+    sponsored = sponsored_by_registration(registration_id__in=registrations)
     windows = list(Window.objects.filter(plan_id__in={c.plan_id for c in charges}).order_by("opens_on"))
     found: dict[int, list[dict[str, Any]]] = {}
     for charge in charges:
         opens, closes = _price_days(windows, charge)
+        helped = sponsored.get(charge.registration_id, NOT_SPONSORED)
+        due = own_due(charge.personal_amount, helped)
+        by_himself = paid.get(charge.registration_id, Decimal("0.00")) - helped.paid
         found.setdefault(charge.resident_id, []).append(
             {
                 "registration": charge.registration_id,
@@ -173,15 +187,15 @@ def _charges_of(people: Sequence[Any]) -> dict[int, list[dict[str, Any]]]:
                 "insurance": charge.insurance,
                 "decision": charge.decision,
                 "why": short_reason(charge),
-                "due": f"{charge.personal_amount:.2f}",
-                "paid": f"{paid.get(charge.registration_id, 0):.2f}",
+                "due": f"{due:.2f}",
+                "paid": f"{by_himself:.2f}",
                 "quotes": [
                     {
                         "tier": f"{charge.tier:.2f}" if charge.tier is not None else None,
                         "route": "village",
                         "from": opens,
                         "to": closes,
-                        "personal_amount": f"{charge.personal_amount:.2f}",
+                        "personal_amount": f"{due:.2f}",
                     }
                 ],
             }
@@ -202,13 +216,56 @@ def _price_days(windows: Sequence[Window], charge: Charge) -> tuple[date | None,
 
 
 def paid_by_registration(ids: Sequence[int]) -> dict[int, Decimal]:
-    """Yuan paid per registration, net of reversals; absent means nothing."""
+    """Yuan paid of residents' own parts, by themselves and by sponsors, net of reversals; absent means nothing.
+
+    The government's money pays another part and never counts here.
+    """
     rows = (
-        PaymentLine.objects.filter(registration_id__in=ids)
+        PaymentLine.objects.filter(registration_id__in=ids, part__in=OWN_PARTS)
         .values("registration_id")
         .annotate(n=Sum("amount"))
     )
     return {row["registration_id"]: row["n"] for row in rows}
+
+
+@dataclass(frozen=True)
+class Sponsored:
+    """What sponsors have promised of a registration's own part, and what of it they have paid. Yuan."""
+
+    pledged: Decimal = Decimal("0.00")
+    paid: Decimal = Decimal("0.00")
+
+    @property
+    def outstanding(self) -> Decimal:
+        """Promised and not paid yet: so much less the resident is asked for."""
+        return max(self.pledged - self.paid, Decimal("0.00"))
+
+
+NOT_SPONSORED = Sponsored()
+
+
+def sponsored_by_registration(**where: Any) -> dict[int, Sponsored]:
+    """Sponsors' part by registration; ``where`` narrows pledges. One query. Absent means nobody promised anything.
+
+    A pledge that was taken back counts with what was paid on it.
+    """
+    paid = PaymentLine.objects.filter(pledge=OuterRef("pk")).values("pledge").annotate(n=Sum("amount"))
+    rows = (
+        Pledge.objects.filter(**where)
+        .annotate(paid=Coalesce(Subquery(paid.values("n")), Decimal("0.00")))
+        .values_list("registration_id", "amount", "withdrawn_at", "paid")
+    )
+    found: dict[int, Sponsored] = {}
+    for registration, amount, withdrawn_at, was_paid in rows:
+        before = found.get(registration, NOT_SPONSORED)
+        pledged = was_paid if withdrawn_at else amount
+        found[registration] = Sponsored(before.pledged + pledged, before.paid + was_paid)
+    return found
+
+
+def own_due(personal: Decimal, sponsored: Sponsored) -> Decimal:
+    """What of a personal part the resident pays himself: all that no sponsor has promised."""
+    return max(personal - sponsored.pledged, Decimal("0.00"))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 from django.db.models import Sum
 from django.utils.html import format_html
 
-from contributions.models import Charge, Decision, PaymentLine
-from contributions.queries import short_reason
+from contributions.models import OWN_PARTS, Charge, Decision, PaymentLine
+from contributions.queries import NOT_SPONSORED, own_due, short_reason, sponsored_by_registration
 from enrollment.models import CollectionPlan, Insurance, Resident
 from enrollment.queries import search_condition
 from foundation.money import format_yuan
@@ -32,6 +32,7 @@ class Owed:
     due: Decimal
     government: Decimal
     paid: Decimal
+    sponsored: Decimal = ZERO
 
     @property
     def open(self) -> Decimal:
@@ -112,7 +113,10 @@ def plan_of(unit: CollectingUnit) -> CollectionPlan | None:
 
 
 def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Owed]]:
-    """What people owe by resident, medical first; ``where`` narrows charges. Two queries."""
+    """What people owe themselves by resident, medical first; ``where`` narrows charges. Three queries.
+
+    What a sponsor has promised is not asked of the resident; what the sponsor has paid is not the resident's payment.
+    """
     charges = list(
         Charge.objects.visible_to(user)
         .filter(plan=plan, current=True, **where)
@@ -128,13 +132,24 @@ def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Ow
             "resident_id",
         )
     )
-    lines = PaymentLine.objects.visible_to(user).filter(registration_id__in=[row[1] for row in charges])
+    registrations = [row[1] for row in charges]
+    lines = PaymentLine.objects.visible_to(user).filter(registration_id__in=registrations, part__in=OWN_PARTS)
     paid = dict(lines.values("registration_id").annotate(n=Sum("amount")).values_list("registration_id", "n"))
+    sponsored = sponsored_by_registration(registration_id__in=registrations)
     owed: dict[int, list[Owed]] = defaultdict(list)
-    for pk, registration, version, insurance, decision, due, government, resident in charges:
+    for pk, registration, version, insurance, decision, personal, government, resident in charges:
+        helped = sponsored.get(registration, NOT_SPONSORED)
         owed[resident].append(
             Owed(
-                pk, registration, version, insurance, decision, due, government, paid.get(registration, ZERO)
+                charge=pk,
+                registration=registration,
+                version=version,
+                insurance=insurance,
+                decision=decision,
+                due=own_due(personal, helped),
+                government=government,
+                paid=paid.get(registration, ZERO) - helped.paid,
+                sponsored=min(helped.pledged, personal),
             )
         )
     return owed
@@ -143,24 +158,27 @@ def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Ow
 def _owed_in_unit(
     user: User, plan: CollectionPlan, unit: CollectingUnit
 ) -> dict[int, tuple[Decimal, Decimal]]:
-    """Yuan due and still open by resident of a unit, those who owe nothing left out. Two queries."""
-    lines = PaymentLine.objects.visible_to(user).filter(unit=unit)
+    """Yuan due and still open by resident of a unit, those who owe nothing left out. Three queries."""
+    lines = PaymentLine.objects.visible_to(user).filter(unit=unit, part__in=OWN_PARTS)
     paid = dict(lines.values("registration_id").annotate(n=Sum("amount")).values_list("registration_id", "n"))
     charges = (
         Charge.objects.visible_to(user)
         .filter(plan=plan, current=True, unit=unit, personal_amount__gt=0)
         .values_list("resident_id", "registration_id", "decision", "personal_amount")
     )
+    sponsored = sponsored_by_registration(unit=unit)
     owed: dict[int, tuple[Decimal, Decimal]] = {}
-    for resident, registration, decision, amount in charges:
+    for resident, registration, decision, personal in charges:
+        helped = sponsored.get(registration, NOT_SPONSORED)
+        amount, by_himself = own_due(personal, helped), paid.get(registration, ZERO) - helped.paid
         due, open_amount = owed.get(resident, (ZERO, ZERO))
-        still = max(amount - paid.get(registration, ZERO), ZERO) if decision == Decision.ACCEPT else ZERO
+        still = max(amount - by_himself, ZERO) if decision == Decision.ACCEPT else ZERO
         owed[resident] = (due + amount, open_amount + still)
     return owed
 
 
 def unit_round(user: User, unit: CollectingUnit, *, search: str = "") -> Round:
-    """Households of a unit; with ``search`` only those where somebody fits. Five queries, whatever the size."""
+    """Households of a unit; with ``search`` only those where somebody fits. Six queries, whatever the size."""
     plan = plan_of(unit)
     people = Resident.objects.visible_to(user).filter(unit=unit, merged_into=None, household__isnull=False)
     wanted: set[int] | None = None

@@ -35,11 +35,16 @@ class UnitFigure(models.Model):
     due = models.IntegerField(default=0)
     due_amount = yuan_field("", default=0)
     exempt = models.IntegerField(default=0)
+    exempt_amount = yuan_field("", default=0, db_default=0)
+    billed = models.IntegerField(default=0, db_default=0)
+    billed_amount = yuan_field("", default=0, db_default=0)
     paid = models.IntegerField(default=0)
     paid_amount = yuan_field("", default=0)
     confirmed = models.IntegerField(default=0)
     confirmed_amount = yuan_field("", default=0)
     settled_amount = yuan_field("", default=0)
+    disbursed = models.IntegerField(default=0, db_default=0)
+    disbursed_amount = yuan_field("", default=0, db_default=0)
 
     objects = FigureQuerySet.as_manager()
 
@@ -68,6 +73,8 @@ class UnitDay(models.Model):
     confirmed = models.IntegerField(default=0)
     confirmed_amount = yuan_field("", default=0)
     settled_amount = yuan_field("", default=0)
+    disbursed = models.IntegerField(default=0, db_default=0)
+    disbursed_amount = yuan_field("", default=0, db_default=0)
 
     objects = FigureQuerySet.as_manager()
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
-from contributions.models import Payment, PaymentCase, PaymentLine, TaxEntry
+from contributions.models import OWN_PARTS, Payment, PaymentCase, PaymentLine, TaxEntry
 from contributions.services.payments import reverse_payment
 from foundation.audit.models import AuditEvent
 from foundation.clock.services import offset
@@ -282,7 +282,9 @@ def unconfirmed(user: User, today: date) -> Iterator[Waiting]:
         return
     lines = (
         PaymentLine.objects.visible_to(user)
-        .filter(tax_entry=None, amount__gt=0, payment__paid_on__lt=today - UNCONFIRMED_AFTER)
+        .filter(
+            part__in=OWN_PARTS, tax_entry=None, amount__gt=0, payment__paid_on__lt=today - UNCONFIRMED_AFTER
+        )
         .filter(payment__reversal=None)
         .aggregate(n=Count("pk"), since=Min("payment__paid_on"), amount=Sum("amount"))
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from contributions.models import Charge, ChargeShare, Decision, Payment, PaymentLine, TaxEntry
+from contributions.models import Charge, ChargeShare, Decision, LinePart, Payment, PaymentLine, TaxEntry
 from contributions.services.explain import Explanation, explain
 from contributions.words import TIMINGS, WARNINGS, payer, reason
 from enrollment.models import CollectionPlan, Insurance, Membership, Resident
@@ -111,6 +111,8 @@ def standings(residents: Sequence[int]) -> dict[tuple[int, str], tuple[Charge, S
     confirmed: dict[int, Decimal] = {}
     lines = PaymentLine.objects.filter(registration_id__in=ids).select_related("tax_entry")
     for line in lines:
+        if line.part == LinePart.GOVERNMENT:
+            continue  # the government's money is not what he paid
         paid[line.registration_id] = paid.get(line.registration_id, ZERO) + line.amount
         if getattr(line, "tax_entry", None) is not None:
             confirmed[line.registration_id] = confirmed.get(line.registration_id, ZERO) + line.amount

@@ -1,9 +1,24 @@
 """What is due, what was paid, what the tax side says."""
 
 from contributions.models.dues import Assessment, Charge, ChargeShare, Decision, FigureRebuild
+from contributions.models.funding import (
+    PAID_OUT,
+    FundingDifference,
+    FundingLine,
+    FundingRequest,
+    FundingState,
+    FundingStep,
+    PayerLevel,
+    PayerResolution,
+    Pledge,
+    Sponsor,
+    SponsorKind,
+)
 from contributions.models.money import (
+    OWN_PARTS,
     CaseKind,
     FigureDelta,
+    LinePart,
     Means,
     Payment,
     PaymentCase,
@@ -13,6 +28,8 @@ from contributions.models.money import (
 )
 
 __all__ = [
+    "OWN_PARTS",
+    "PAID_OUT",
     "Assessment",
     "CaseKind",
     "Charge",
@@ -20,10 +37,21 @@ __all__ = [
     "Decision",
     "FigureDelta",
     "FigureRebuild",
+    "FundingDifference",
+    "FundingLine",
+    "FundingRequest",
+    "FundingState",
+    "FundingStep",
+    "LinePart",
     "Means",
+    "PayerLevel",
+    "PayerResolution",
     "Payment",
     "PaymentCase",
     "PaymentLine",
+    "Pledge",
     "Route",
+    "Sponsor",
+    "SponsorKind",
     "TaxEntry",
 ]

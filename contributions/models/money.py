@@ -88,6 +88,21 @@ class Payment(PlacedModel, AppendOnlyModel):
         return f"{self.pk:010d}"
 
 
+class LinePart(models.TextChoices):
+    """Which part of a charge a payment line pays: the resident's own, by himself or a sponsor, or the government's.
+
+    What a resident has paid of his own part is the sum of the first two; government money never counts there.
+    """
+
+    PERSONAL = "personal", _("个人缴")
+    SPONSOR = "sponsor", _("资助人代付")
+    GOVERNMENT = "government", _("政府代缴")
+
+
+# The parts that pay what the resident owes.
+OWN_PARTS = (LinePart.PERSONAL, LinePart.SPONSOR)
+
+
 class PaymentLine(PlacedModel, AppendOnlyModel):
     """A part of a payment for one registration, with the charge version that was quoted."""
 
@@ -104,10 +119,36 @@ class PaymentLine(PlacedModel, AppendOnlyModel):
     insurance = models.CharField(_("险种"), max_length=8, choices=Insurance)
     tier = yuan_field(_("档次"), null=True)
     amount = yuan_field(_("金额"))
+    part = models.CharField(_("付的是"), max_length=10, choices=LinePart, db_default=LinePart.PERSONAL)
+    funding_line = models.ForeignKey(
+        "contributions.FundingLine", on_delete=models.PROTECT, null=True, related_name="payment_lines",
+        db_constraint=False, db_index=False, verbose_name=_("请款明细"),
+    )  # fmt: skip
+    pledge = models.ForeignKey(
+        "contributions.Pledge", on_delete=models.PROTECT, null=True, related_name="payment_lines",
+        db_constraint=False, db_index=False, verbose_name=_("资助"),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("缴费明细")
         verbose_name_plural = _("缴费明细")
+        constraints = [
+            # A line that was asked for is paid once, whoever retries; a sponsor may pay a pledge in instalments.
+            models.UniqueConstraint(
+                fields=["funding_line"],
+                condition=Q(funding_line__isnull=False),
+                name="payment_line_of_funding_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(part="government", funding_line__isnull=False, pledge=None)
+                | Q(part="sponsor", funding_line=None, pledge__isnull=False)
+                | Q(part="personal", funding_line=None, pledge=None),
+                name="payment_line_part_has_its_source",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["pledge"], condition=Q(pledge__isnull=False), name="payment_line_pledge"),
+        ]
 
 
 class CaseKind(models.TextChoices):
@@ -124,6 +165,7 @@ class CaseKind(models.TextChoices):
     MEANS_NOT_ALLOWED = "means_not_allowed", _("方案不收这种方式")
     NOT_REGISTERED = "not_registered", _("没有参保登记")
     CONTRADICTED = "contradicted", _("与税务回传不符")
+    NOT_DISBURSED = "not_disbursed", _("代缴已开票未拨付")
 
 
 class PaymentCase(PlacedModel):
@@ -176,6 +218,7 @@ class TaxEntry(PlacedModel):
     settled_on = models.DateField(_("入库日期"), null=True, blank=True)
     voucher = models.CharField(_("电子税票号码"), max_length=40)
     channel = models.CharField(_("缴费渠道"), max_length=20, blank=True)
+    of_government = models.BooleanField(_("政府代缴"), default=False, db_default=False)
 
     class Meta:
         verbose_name = _("税务回传")
@@ -197,3 +240,5 @@ class FigureDelta(models.Model):
     confirmed = models.IntegerField(default=0)
     confirmed_amount = yuan_field("", default=0)
     settled_amount = yuan_field("", default=0)
+    disbursed = models.IntegerField(default=0, db_default=0)
+    disbursed_amount = yuan_field("", default=0, db_default=0)

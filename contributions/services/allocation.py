@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from contributions.models import CaseKind, Charge, FigureDelta, Means, Route
-from contributions.queries import paid_by_registration
+from contributions.queries import NOT_SPONSORED, paid_by_registration, sponsored_by_registration
 from contributions.rules import band_of, same_price_period
 from contributions.services.quotes import price_periods, quote_charge
 from contributions.services.tiers import choose_tier
@@ -97,6 +97,7 @@ def allocate(
     What does not fit is a case, never a refusal. Raises Problem 400 for a charge that is not the registration's.
     """
     paid = paid_by_registration(list(registrations))
+    sponsored = sponsored_by_registration(registration_id__in=list(registrations))
     # The charges shown to the payer and those that stand now are the same, as a rule: one query for both.
     found_charges = list(
         Charge.objects.filter(
@@ -127,7 +128,9 @@ def allocate(
             )
             charge = taken or charge
         due = _due(plan, registration, charge, line, order.route, paid_on, periods[charge.insurance])
-        amount, found = _place(registration, line, due, before, paid_on, left, as_shown=as_shown)
+        # What a sponsor has promised and not paid yet is not asked of the resident.
+        asked = max(due - sponsored.get(line.registration, NOT_SPONSORED).outstanding, ZERO)
+        amount, found = _place(registration, line, asked, before, paid_on, left, as_shown=as_shown)
         allocation.lines.append((charge, line, amount))
         allocation.cases += found
         if _outside_season(plan, periods[charge.insurance], paid_on):

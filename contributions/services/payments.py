@@ -23,6 +23,7 @@ from contributions.models import (
     CaseKind,
     Charge,
     FigureDelta,
+    LinePart,
     Means,
     Payment,
     PaymentCase,
@@ -267,6 +268,8 @@ def reverse_payment(*, by: User, payment: int, client_uuid: uuid.UUID, reason: s
     if original is None or original.reverses_id is not None:
         raise Problem(404, "not_found", _("没有找到这笔缴费，或者不在您的管辖范围内。"))
     lines = list(original.lines.order_by("registration_id"))
+    if any(line.part == LinePart.GOVERNMENT for line in lines):
+        raise Problem(409, "government_money", _("财政拨付的代缴款不能冲销，多拨少拨在年终结算里办理。"))
     list(
         Registration.objects.filter(pk__in=[line.registration_id for line in lines])
         .order_by("pk")
@@ -311,7 +314,7 @@ def _write_reversal(
         PaymentLine(
             township_id=line.township_id, unit_id=line.unit_id, payment=reversal,
             registration_id=line.registration_id, charge_id=line.charge_id, charge_version=line.charge_version,
-            insurance=line.insurance, tier=line.tier, amount=-line.amount,
+            insurance=line.insurance, tier=line.tier, amount=-line.amount, part=line.part, pledge_id=line.pledge_id,
         )
         for line in lines
     )  # fmt: skip

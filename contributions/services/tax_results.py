@@ -7,6 +7,9 @@ Rules, per row, in this order
    payment gets a case.
 4. Nothing stored: the payment appears by itself, at the county's import desk, dated by 开票日. What exceeds the amount due
    is excess with a case, all of it where nothing is due (somebody dead by then, or not to be insured here).
+5. What the tax bureau invoiced on a special payment bill (channel 政府代缴) is the government's money: it confirms a
+   government-paid line of the same amount, and never stands for something the resident paid. Where the money has not
+   been disbursed yet, the entry waits with a case, and the disbursement takes it up.
 Money is never refused; but who is not registered, or not assessed yet, cannot carry it: the row goes back. The same file
 twice doubles nothing: vouchers are unique, and a payment's UUID is made of its voucher.
 """
@@ -147,13 +150,15 @@ def _match(ctx: Context) -> None:
         f"""
         CREATE TEMPORARY TABLE import_tax ON COMMIT DROP AS
         WITH entries AS MATERIALIZED (
-            SELECT k.*, row_number() OVER (PARTITION BY k.registration_id, k.amount ORDER BY k.invoiced_on, k.voucher)
-                   AS nth
+            SELECT k.*, k.route = 'government' AS of_government,
+                   row_number() OVER (PARTITION BY k.registration_id, k.amount, k.route = 'government'
+                                      ORDER BY k.invoiced_on, k.voucher) AS nth
             FROM ({_ROWS}) k WHERE k.entry_id IS NULL
         ),
         unconfirmed AS MATERIALIZED (
-            SELECT l.id, l.payment_id, l.registration_id, l.amount,
-                   row_number() OVER (PARTITION BY l.registration_id, l.amount ORDER BY p.paid_on, l.id) AS nth
+            SELECT l.id, l.payment_id, l.registration_id, l.amount, l.part = 'government' AS of_government,
+                   row_number() OVER (PARTITION BY l.registration_id, l.amount, l.part = 'government'
+                                      ORDER BY p.paid_on, l.id) AS nth
             FROM contributions_paymentline l JOIN contributions_payment p ON p.id = l.payment_id
             WHERE l.registration_id IN (SELECT registration_id FROM entries) AND l.amount > 0 AND p.reverses_id IS NULL
                 AND NOT EXISTS (SELECT FROM contributions_payment b WHERE b.reverses_id = p.id)
@@ -161,24 +166,26 @@ def _match(ctx: Context) -> None:
         ),
         paired AS MATERIALIZED (
             SELECT e.*, u.id AS line_id,
-                   row_number() OVER (PARTITION BY e.registration_id, u.id IS NULL ORDER BY e.invoiced_on, e.voucher)
-                   AS again
-            FROM entries e LEFT JOIN unconfirmed u USING (registration_id, amount, nth)
+                   row_number() OVER (PARTITION BY e.registration_id, e.of_government, u.id IS NULL
+                                      ORDER BY e.invoiced_on, e.voucher) AS again
+            FROM entries e LEFT JOIN unconfirmed u USING (registration_id, amount, of_government, nth)
         ),
         left_over AS (
-            SELECT u.*, row_number() OVER (PARTITION BY u.registration_id ORDER BY u.id) AS again
+            SELECT u.*, row_number() OVER (PARTITION BY u.registration_id, u.of_government ORDER BY u.id) AS again
             FROM unconfirmed u WHERE NOT EXISTS (SELECT FROM paired p WHERE p.line_id = u.id)
         ),
         paid AS (
             SELECT registration_id, sum(amount) AS amount FROM contributions_paymentline
-            WHERE registration_id IN (SELECT registration_id FROM entries) GROUP BY registration_id
+            WHERE registration_id IN (SELECT registration_id FROM entries) AND part <> 'government'
+            GROUP BY registration_id
         ),
         told AS (
             SELECT p.*, o.payment_id AS against, o.amount AS recorded, coalesce(d.amount, 0) AS paid_before,
-                   p.line_id IS NULL AND o.payment_id IS NULL AS appears,
+                   p.line_id IS NULL AND o.payment_id IS NULL AND NOT p.of_government AS appears,
                    p.death_date IS NOT NULL AND p.death_date <= p.invoiced_on AS deceased
             FROM paired p
-            LEFT JOIN left_over o ON p.line_id IS NULL AND o.registration_id = p.registration_id AND o.again = p.again
+            LEFT JOIN left_over o ON p.line_id IS NULL AND o.registration_id = p.registration_id
+                AND o.of_government = p.of_government AND o.again = p.again
             LEFT JOIN paid d ON d.registration_id = p.registration_id
         ),
         running AS (
@@ -218,25 +225,32 @@ _LINES: Final = """
 """
 _ENTRIES: Final = """
     INSERT INTO contributions_taxentry (township_id, unit_id, batch, plan_id, registration_id, payment_line_id,
-        number_index, insurance, coverage_year, amount, invoiced_on, settled_on, voucher, channel)
+        number_index, insurance, coverage_year, amount, invoiced_on, settled_on, voucher, channel, of_government)
     SELECT township_id, unit_id, %(batch)s, %(plan)s, registration_id, coalesce(line_id, new_line), number_index,
-        insurance, %(year)s, amount, invoiced_on, settled_on, voucher, coalesce(channel, '')
+        insurance, %(year)s, amount, invoiced_on, settled_on, voucher, coalesce(channel, ''), of_government
     FROM import_tax
 """
+# Entries with something to settle about them.
+_WRONG: Final = (
+    "(against IS NOT NULL OR (of_government AND line_id IS NULL)"
+    " OR (appears AND (deceased OR amount <> still_due)))"
+)
 _CASES: Final = f"""
     INSERT INTO contributions_paymentcase (township_id, unit_id, kind, payment_id, registration_id, amount, detail,
         state, outcome)
     SELECT township_id, unit_id,
-        CASE WHEN against IS NOT NULL THEN '{CaseKind.CONTRADICTED}' WHEN deceased THEN '{CaseKind.DECEASED}'
+        CASE WHEN against IS NOT NULL THEN '{CaseKind.CONTRADICTED}'
+             WHEN of_government THEN '{CaseKind.NOT_DISBURSED}' WHEN deceased THEN '{CaseKind.DECEASED}'
              WHEN charge_id IS NULL THEN '{CaseKind.NOT_ACCEPTED}'
              WHEN still_due = 0 AND due > 0 THEN '{CaseKind.ALREADY_PAID}' ELSE '{CaseKind.AMOUNT_DIFFERS}' END,
         coalesce(against, new_payment), registration_id,
-        CASE WHEN against IS NOT NULL THEN amount - recorded ELSE amount - allocated END,
+        CASE WHEN against IS NOT NULL THEN amount - recorded WHEN of_government THEN amount
+             ELSE amount - allocated END,
         jsonb_strip_nulls(jsonb_build_object('voucher', voucher, 'tax', amount::text, 'recorded', recorded::text,
             'due', due::text)),
         'open', ''
     FROM import_tax
-    WHERE against IS NOT NULL OR (appears AND (deceased OR amount <> still_due))
+    WHERE {_WRONG}
 """
 
 
@@ -260,7 +274,7 @@ def _apply(ctx: Context) -> Counts:
     new = insert_returning(ctx, "contributions_taxentry", _ENTRIES, **values)
     insert_returning(ctx, "contributions_paymentcase", _CASES)
     confirmed, contradicted, cases = ctx.one(
-        "SELECT count(line_id), count(against), count(*) FILTER (WHERE appears AND (deceased OR amount <> still_due))"
+        f"SELECT count(line_id), count(against), count(*) FILTER (WHERE against IS NULL AND {_WRONG})"
         " FROM import_tax"
     )
     ctx.summary |= {

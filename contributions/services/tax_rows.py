@@ -25,6 +25,8 @@ CHANNELS: Final = {
     "裕农通": (Route.VILLAGE, Means.POS), "银联二维码": (Route.VILLAGE, Means.QR),
     "微信": (Route.ONLINE, Means.QR), "支付宝": (Route.ONLINE, Means.QR), "爱山东App": (Route.ONLINE, Means.QR),
     "电子税务局": (Route.ONLINE, Means.TRANSFER), "银行柜台": (Route.ONLINE, Means.TRANSFER),
+    "政府代缴": (Route.GOVERNMENT, Means.TRANSFER), "部门集中缴费": (Route.GOVERNMENT, Means.TRANSFER),
+    "特殊缴费": (Route.GOVERNMENT, Means.TRANSFER), "财政拨付": (Route.GOVERNMENT, Means.TRANSFER),
 }  # fmt: skip
 _ELSEWHERE: Final = (Route.ONLINE, Means.TRANSFER)
 _NAMESPACE: Final = uuid.UUID("6f1f6f0e-9f0b-5c55-8f7e-2f6a6b1d6d0a")

@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models.plans import CollectionPlan, Insurance
-from townships.models import Agency, PlacedModel, SharedModel, Village
+from foundation.scope.models import AppendOnlyModel
+from townships.models import Agency, PlacedModel, SharedModel, User, Village
 
 
 class Household(SharedModel):
@@ -246,6 +247,24 @@ class Membership(SharedModel):
         ]
 
 
+class MarkStep(PlacedModel, AppendOnlyModel):
+    """A step of a mark's way: who moved it where and when. The membership holds where it stands."""
+
+    membership = models.ForeignKey(
+        Membership, on_delete=models.PROTECT, related_name="mark_steps", verbose_name=_("特殊群体成员")
+    )
+    to_state = models.CharField(_("标识"), max_length=10, choices=MarkState)
+    by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, verbose_name=_("操作人")
+    )
+    at = models.DateTimeField(_("时间"), db_default=Now())
+    on = models.DateField(_("日期"))
+
+    class Meta:
+        verbose_name = _("标识经过")
+        verbose_name_plural = _("标识经过")
+
+
 class FamilyRecord(SharedModel):
     """Family-planning facts from the health list."""
 
@@ -318,6 +337,7 @@ class Registration(PlacedModel):
     is_new = models.BooleanField(_("新参保"), default=False)
     missed_years = models.SmallIntegerField(_("中断年数"), default=0)
     repaired_years = models.SmallIntegerField(_("补缴年数"), default=0)
+    registered_on = models.DateField(_("登记日期"), null=True, blank=True)
     closing_reason = models.CharField(_("销号原因"), max_length=20, blank=True)
     household = models.ForeignKey(
         Household, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False,

@@ -27,8 +27,12 @@ FOLD_LOCK = 0x4A5A_464F
 IN_TRANSIT_EVERY = timedelta(minutes=1)
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
-_MOVING = ("paid", "paid_amount", "confirmed", "confirmed_amount", "settled_amount")
-_STANDING = ("in_scope", "registered", "due", "due_amount", "exempt")
+_MOVING = (
+    "paid", "paid_amount", "confirmed", "confirmed_amount", "settled_amount", "disbursed", "disbursed_amount",
+)  # fmt: skip
+_STANDING = (
+    "in_scope", "registered", "due", "due_amount", "exempt", "exempt_amount", "billed", "billed_amount",
+)  # fmt: skip
 # column → figure, and which of its two measures
 _SOURCES = {
     "in_scope": ("in_scope", "heads"),
@@ -36,6 +40,11 @@ _SOURCES = {
     "due": ("due", "heads"),
     "due_amount": ("due", "amount"),
     "exempt": ("exempt", "heads"),
+    "exempt_amount": ("exempt", "amount"),
+    "billed": ("billed", "heads"),
+    "billed_amount": ("billed", "amount"),
+    "disbursed": ("disbursed", "heads"),
+    "disbursed_amount": ("disbursed", "amount"),
     "paid": ("paid", "heads"),
     "paid_amount": ("paid", "amount"),
     "confirmed": ("confirmed", "heads"),

@@ -89,11 +89,11 @@ WITH registered AS MATERIALIZED (
     JOIN registered g ON g.id = l.registration_id
     JOIN contributions_payment p ON p.id = l.payment_id
     LEFT JOIN contributions_payment back ON back.reverses_id = p.id
-    WHERE %(with_money)s GROUP BY l.registration_id
+    WHERE %(with_money)s AND l.part <> 'government' GROUP BY l.registration_id
 ), ticket AS (
     SELECT t.registration_id, max(t.voucher COLLATE "C") AS voucher
     FROM contributions_taxentry t JOIN registered g ON g.id = t.registration_id
-    WHERE %(with_money)s AND t.plan_id = %(plan)s GROUP BY t.registration_id
+    WHERE %(with_money)s AND t.plan_id = %(plan)s AND NOT t.of_government GROUP BY t.registration_id
 ), member AS (
     SELECT m.resident_id,
            left(string_agg(k.name || coalesce(m.grade || '级', ''), '、'
