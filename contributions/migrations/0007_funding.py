@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                 ('disbursed_on', models.DateField(blank=True, null=True, verbose_name='拨付日期')),
                 ('voucher', models.CharField(blank=True, max_length=40, verbose_name='拨款凭证号')),
                 ('billed_on', models.DateField(blank=True, null=True, verbose_name='开单日期')),
-                ('bill_number', models.CharField(blank=True, max_length=40, verbose_name='特殊缴费单据号')),
+                ('bill', models.CharField(blank=True, max_length=40, verbose_name='特殊缴费单据号')),
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='退回原因')),
                 ('made_on', models.DateField(verbose_name='制单日期')),
                 ('made_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='制单时间')),

@@ -73,7 +73,7 @@ class FundingRequest(models.Model):
     disbursed_on = models.DateField(_("拨付日期"), null=True, blank=True)
     voucher = models.CharField(_("拨款凭证号"), max_length=40, blank=True)
     billed_on = models.DateField(_("开单日期"), null=True, blank=True)
-    bill_number = models.CharField(_("特殊缴费单据号"), max_length=40, blank=True)
+    bill = models.CharField(_("特殊缴费单据号"), max_length=40, blank=True)
     reason = models.CharField(_("退回原因"), max_length=200, blank=True)
     made_on = models.DateField(_("制单日期"))
     made_at = models.DateTimeField(_("制单时间"), db_default=Now())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,13 +12,25 @@ import pytest
 from django.db.models import Model
 from django.test import Client
 
-from contributions.models import Assessment, Charge, Payment, PaymentCase, TaxEntry
+from contributions.models import (
+    Assessment,
+    Charge,
+    FundingDifference,
+    FundingLine,
+    FundingRequest,
+    Payment,
+    PaymentCase,
+    Pledge,
+    Sponsor,
+    TaxEntry,
+)
 from contributions.services.payments import record_payment
 from enrollment.models import (
     Category,
     FamilyRecord,
     FormerNumber,
     Household,
+    MarkStep,
     Membership,
     PoliceRecord,
     PriorPayment,
@@ -71,16 +83,38 @@ def _one_of_everything(
             "pension": {"people": 0},
         },
     )  # fmt: skip
+    membership = Membership.objects.create(
+        **place, resident=resident, category=category, valid_from=date(2020, 1, 1), grade=1
+    )
+    request = FundingRequest.objects.create(
+        plan=plan, township_id=unit.township_id, insurance="medical", list_name=name, department="civil_affairs",
+        department_name="民政", applicant="civil_affairs", payer="government", serial=unit.pk, heads=1,
+        amount=Decimal("1.00"), made_on=TODAY,
+    )  # fmt: skip
+    funding_line = FundingLine.objects.create(
+        **place, request=request, registration_id=charge.registration_id, charge=charge, payer="government",
+        rule="waiver", charge_kind="ordinary", for_year=2023, amount=Decimal("1.00"),
+    )  # fmt: skip
+    sponsor = Sponsor.objects.create(**place, name=name, kind="collective")
     rows: list[Model] = [
+        membership,
+        MarkStep.objects.create(**place, membership=membership, to_state="verified", on=TODAY),
+        request,
+        funding_line,
+        FundingDifference.objects.create(
+            **place, line=funding_line, cause="deceased", actual=0, difference=Decimal("-1.00")
+        ),
+        sponsor,
+        Pledge.objects.create(
+            **place, sponsor=sponsor, registration_id=charge.registration_id, amount=Decimal("1.00"),
+            withdrawn_at=datetime(2022, 11, 1, tzinfo=UTC),
+        ),
         resident,
         Household.objects.get(residents=resident),
         charge,
         Registration.objects.get(pk=charge.registration_id),
         answer.payment,
         roster,
-        Membership.objects.create(
-            **place, resident=resident, category=category, valid_from=date(2020, 1, 1), grade=1
-        ),
         FamilyRecord.objects.create(**place, resident=resident, kind="only_child"),
         ResidentEvent.objects.create(
             **place, resident=resident, kind="name_corrected", happened_on=TODAY, detail={"before": name}

@@ -34,6 +34,7 @@ PLAIN: Final = {
     "enrollment.Resident": "relation id_kind sex registration_area residence_permit school other_enrolment left_why"
     " also_townships also_units",
     "enrollment.Membership": "mark also_townships also_units",
+    "enrollment.MarkStep": "to_state",
     "enrollment.FamilyRecord": "kind also_townships also_units",
     "enrollment.ResidentEvent": "kind source also_townships also_units",
     "enrollment.FormerNumber": "id_kind also_townships also_units",
@@ -48,7 +49,14 @@ PLAIN: Final = {
     " decision_code warnings kind",
     "contributions.ChargeShare": "payer rule",
     "contributions.Payment": "body_digest route means channel reason",
-    "contributions.PaymentLine": "insurance",
+    "contributions.PaymentLine": "insurance part",
+    "contributions.FundingRequest": "insurance list_code list_name list_kind department department_name applicant joint"
+    " payer state payer_name account voucher bill reason",
+    "contributions.FundingLine": "payer rule charge_kind",
+    "contributions.FundingStep": "act to_state note",
+    "contributions.FundingDifference": "cause",
+    "contributions.PayerResolution": "payer rule level name account basis",
+    "contributions.Sponsor": "kind",
     "contributions.PaymentCase": "kind detail state outcome",
     "contributions.TaxEntry": "insurance voucher channel",
     "contributions.FigureDelta": "insurance band",
@@ -71,6 +79,7 @@ PERSONAL: Final = {
     "enrollment.ResidentPair": "reason",
     "enrollment.PriorPayment": "name",
     "contributions.Payment": "payer_name",
+    "contributions.Sponsor": "name",
     "rosters.RosterLine": "head_name name house_number categories",
     "imports.ImportFile": "table",  # masked samples of what was sent
     "imports.ImportChange": "before",  # what a row held: numbers and phones as ciphertext
