@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from django.utils.translation import gettext as _
 
 from contributions.models import Means, Route
-from enrollment.services.imports.common import PersonReader, plan_of, read_day
+from enrollment.services.imports.common import PersonReader, ReadPerson, plan_of, read_day
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import Identify, Refused, RowReader, StagedRow, by_number
+from foundation.imports.kinds import Identify, Refused, RowReader, StagedRow, by_number, together
 from foundation.money import MoneyError, yuan
 from foundation.pinyin import initials
 
@@ -51,36 +52,22 @@ def reader(ctx: Context) -> RowReader:
     def read(cells: dict[str, str]) -> StagedRow | Refused:
         get = cells.get
         person = read_person(cells)
-        if isinstance(person, Refused):
-            return person
-        raw = cells["insurance"]
-        insurance = "medical" if "医" in raw else "pension" if "养老" in raw else ""
-        if insurance not in offered:
-            return Refused("unknown_insurance", _("征收品目“%(raw)s”不在方案内") % {"raw": raw[:20]})
+        insurance = _insurance(cells["insurance"], offered)
+        other_year: Refused | None = None
         if get("year", "")[:4] not in {year, ""}:
-            return Refused(
+            other_year = Refused(
                 "other_year",
                 _("所属年度是%(raw)s，方案是%(year)s年度") % {"raw": get("year", "")[:10], "year": year},
             )
-        try:
-            amount = yuan(cells["paid"])
-        except MoneyError:
-            return Refused("bad_amount", _("实缴金额“%(raw)s”不是金额") % {"raw": cells["paid"][:20]})
-        if amount <= Decimal(0):
-            return Refused("bad_amount", _("实缴金额应大于零，退费请走退费流程"))
-        invoiced = read_day(cells["paid_at"], _("开票日期"))
-        settled = read_day(get("settled_at", ""), _("入库日期"))
-        if isinstance(invoiced, Refused):
-            return invoiced
-        if isinstance(settled, Refused):
-            return settled
-        if invoiced is None:
-            return Refused("no_invoice_date", _("没有填开票日期"))
-        if settled is not None and settled < invoiced:
-            return Refused("bad_date", _("入库日期早于开票日期"))
-        voucher = cells["voucher"][:40]
-        if not voucher:
-            return Refused("no_voucher", _("没有填电子税票号码"))
+        amount = _amount(cells["paid"])
+        invoiced, settled = _days(cells)
+        voucher: str | Refused = cells["voucher"][:40] or Refused("no_voucher", _("没有填电子税票号码"))
+        wrong = together(person, insurance, other_year, amount, invoiced, settled, voucher)
+        if wrong is not None:
+            return wrong
+        assert isinstance(person, ReadPerson)
+        assert isinstance(insurance, str)
+        assert isinstance(voucher, str)
         channel = get("channel", "")[:20]
         route, means = CHANNELS.get(channel, _ELSEWHERE)
         return (
@@ -90,3 +77,29 @@ def reader(ctx: Context) -> RowReader:
         )  # fmt: skip
 
     return read
+
+
+def _insurance(raw: str, offered: frozenset[str]) -> str | Refused:
+    found = "medical" if "医" in raw else "pension" if "养老" in raw else ""
+    if found in offered:
+        return found
+    return Refused("unknown_insurance", _("征收品目“%(raw)s”不在方案内") % {"raw": raw[:20]})
+
+
+def _amount(raw: str) -> Decimal | Refused:
+    try:
+        amount = yuan(raw)
+    except MoneyError:
+        return Refused("bad_amount", _("实缴金额“%(raw)s”不是金额") % {"raw": raw[:20]})
+    return amount if amount > 0 else Refused("bad_amount", _("实缴金额应大于零，退费请走退费流程"))
+
+
+def _days(cells: dict[str, str]) -> tuple[date | Refused, date | Refused | None]:
+    """The day of the invoice and, where the file says it, of the arrival in the treasury."""
+    invoiced = read_day(cells["paid_at"], _("开票日期"), "paid_at")
+    settled = read_day(cells.get("settled_at", ""), _("入库日期"), "settled_at")
+    if invoiced is None:
+        invoiced = Refused("no_invoice_date", _("没有填开票日期"))
+    if isinstance(invoiced, date) and isinstance(settled, date) and settled < invoiced:
+        settled = Refused("bad_date", _("入库日期早于开票日期"), "settled_at")
+    return invoiced, settled

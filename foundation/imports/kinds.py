@@ -52,9 +52,12 @@ class Refused(NamedTuple):
         return (self, *self.also)
 
 
-def together(problems: Sequence[Refused]) -> Refused:
-    """Several problems of one row as one answer."""
-    first, *rest = (each for problem in problems for each in problem.problems)
+def together(*answers: object) -> Refused | None:
+    """What is wrong among the answers about one row, in their order, as one answer; None when nothing is."""
+    problems = [each for answer in answers if isinstance(answer, Refused) for each in answer.problems]
+    if not problems:
+        return None
+    first, *rest = problems
     return first._replace(also=tuple(each._replace(also=()) for each in rest))
 
 

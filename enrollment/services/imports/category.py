@@ -22,6 +22,7 @@ from enrollment.models import Category
 from enrollment.services.imports import people
 from enrollment.services.imports.common import (
     PersonReader,
+    ReadPerson,
     Units,
     county_of,
     insert_returning,
@@ -45,6 +46,7 @@ from foundation.imports.kinds import (
     RowReader,
     StagedRow,
     by_number,
+    together,
 )
 from foundation.imports.models import ImportBatch
 from foundation.masking import mask_name
@@ -100,18 +102,7 @@ def _reader(ctx: Context) -> RowReader:
     read_person = PersonReader(ctx, disability_card=True)
     labels = dict(Category.objects.values_list("code", "name"))
 
-    def read(cells: dict[str, str]) -> StagedRow | Refused:
-        get = cells.get
-        person = read_person(cells)
-        if isinstance(person, Refused):
-            return person
-        if get("village"):
-            place = units[get("township", ""), cells["village"]]
-            if place is None:
-                return unknown_village(get("township", ""), cells["village"])
-            if not place.allowed:
-                return out_of_scope()
-        raw = get("category", "")
+    def read_code(raw: str) -> str | Refused:
         code = names.code(raw) if raw else wanted
         if wanted and not _agrees(code, wanted):
             return Refused(
@@ -120,19 +111,33 @@ def _reader(ctx: Context) -> RowReader:
             )
         if not (wanted or code):
             return Refused("unknown_category", _("身份类别“%(raw)s”不认识") % {"raw": raw[:20]})
-        since = read_day(get("certified_on", ""), _("认定时间"))
-        start = read_day(get("valid_from", ""), _("起期"))
-        until = read_day(get("valid_until", ""), _("止期"))
-        for day in (since, start, until):
-            if isinstance(day, Refused):
-                return day
+        return wanted or code
+
+    def read(cells: dict[str, str]) -> StagedRow | Refused:
+        get = cells.get
+        where: Refused | None = None
+        if get("village"):
+            place = units[get("township", ""), cells["village"]]
+            if place is None:
+                where = unknown_village(get("township", ""), cells["village"])
+            elif not place.allowed:
+                return out_of_scope()
+        person = read_person(cells)
+        code = read_code(get("category", ""))
+        since = read_day(get("certified_on", ""), _("认定时间"), "certified_on")
+        start = read_day(get("valid_from", ""), _("起期"), "valid_from")
+        until = read_day(get("valid_until", ""), _("止期"), "valid_until")
         grade = _grade(get("disability_grade", ""), cells["id_number"])
-        if isinstance(grade, Refused):
-            return grade
-        if (wanted or code) == "disabled" and not grade:
-            return Refused("no_grade", _("没有填残疾等级"))
+        if code == "disabled" and not grade:
+            grade = Refused("no_grade", _("没有填残疾等级"))
+        wrong = together(person, where, code, since, start, until, grade)
+        if wrong is not None:
+            return wrong
+        assert isinstance(person, ReadPerson)
+        assert isinstance(code, str)
+        assert isinstance(grade, str)
         return (
-            person.number_index, person.number_encrypted, person.name, initials(person.name)[:20], wanted or code,
+            person.number_index, person.number_encrypted, person.name, initials(person.name)[:20], code,
             grade, str(since or start or ""), str(until or ""), agencies.get(get("certified_by", ""), ""),
         )  # fmt: skip
 

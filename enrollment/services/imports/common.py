@@ -20,7 +20,7 @@ from foundation.identity import (
     read_number,
 )
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import ImportRefused, Option, Refused
+from foundation.imports.kinds import ImportRefused, Option, Refused, together
 from foundation.names import normalise_division, normalise_name, normalise_township
 from foundation.scope.places import Places
 from foundation.sheets import parse_date
@@ -207,29 +207,29 @@ class PersonReader:
 
     def __call__(self, cells: dict[str, str]) -> ReadPerson | Refused:
         name = read_name(cells["name"])
-        if type(name) is Refused:
-            return name
-        assert isinstance(name, str)
         parsed = self._read(cells["id_number"], self._today)
         number = parsed.number
         if parsed.error:
             # Newborns and permit holders stand in lists under the number of their paper.
             number = normalise_number(cells["id_number"])
             if not _PAPER.fullmatch(number):
-                return bad_number(parsed)
+                wrong = bad_number(parsed)
+                return together(name, wrong) or wrong
+        if not isinstance(name, str):
+            return name
         keyring = self._keyring
         return ReadPerson(
             "\\x" + keyring.blind_index(number).hex(), "\\x" + keyring.encrypt(number).hex(), name
         )
 
 
-def read_day(raw: str, label: str) -> date | Refused | None:
-    """A day in any of the forms bureaus write; None when the cell is empty."""
+def read_day(raw: str, label: str, field: str) -> date | Refused | None:
+    """A day in any of the forms bureaus write; None when the cell is empty. ``field`` is the cell it stands in."""
     if not raw:
         return None
     day = parse_date(raw)
     if day is None or not 1900 <= day.year <= 2200:
-        return Refused("bad_date", _("%(label)s不是日期：%(raw)s") % {"label": label, "raw": raw[:20]})
+        return Refused("bad_date", _("%(label)s不是日期：%(raw)s") % {"label": label, "raw": raw[:20]}, field)
     return day
 
 

@@ -32,6 +32,7 @@ from foundation.imports.kinds import (
     RowReader,
     StagedRow,
     by_number,
+    together,
 )
 from foundation.pinyin import initials
 
@@ -58,15 +59,16 @@ def _deaths(ctx: Context) -> RowReader:
 
     def read(cells: dict[str, str]) -> StagedRow | Refused:
         person = read_person(cells)
-        if isinstance(person, Refused):
-            return person
-        day = read_day(cells["death_date"], _("死亡时间"))
-        if isinstance(day, Refused):
-            return day
+        day = read_day(cells["death_date"], _("死亡时间"), "death_date")
         if day is None:
-            return Refused("no_death_date", _("没有填死亡时间"))
-        if day > ctx.today:
-            return Refused("bad_date", _("死亡时间晚于今天"))
+            day = Refused("no_death_date", _("没有填死亡时间"))
+        elif isinstance(day, date) and day > ctx.today:
+            day = Refused("bad_date", _("死亡时间晚于今天"), "death_date")
+        wrong = together(person, day)
+        if wrong is not None:
+            return wrong
+        assert isinstance(person, ReadPerson)
+        assert isinstance(day, date)
         return _staged(person, day=day)
 
     return read
@@ -77,15 +79,21 @@ def _employees(ctx: Context) -> RowReader:
 
     def read(cells: dict[str, str]) -> StagedRow | Refused:
         person = read_person(cells)
-        if isinstance(person, Refused):
-            return person
         kinds, state = cells.get("insurance", ""), cells.get("state", "")
+        unknown: Refused | None = None
+        stopped: Refused | None = None
         if kinds and not any(word in kinds for word in ("养老", "医")):
-            return Refused("unknown_insurance", _("参保险种“%(raw)s”看不懂") % {"raw": kinds[:20]})
+            unknown = Refused("unknown_insurance", _("参保险种“%(raw)s”看不懂") % {"raw": kinds[:20]})
         if any(word in state for word in _STOPPED):
-            return Refused(
-                "not_insured_now", _("参保状态是“%(raw)s”，不是正在参加职工保险") % {"raw": state[:20]}
+            stopped = Refused(
+                "not_insured_now",
+                _("参保状态是“%(raw)s”，不是正在参加职工保险") % {"raw": state[:20]},
+                "state",
             )
+        wrong = together(person, unknown, stopped)
+        if wrong is not None:
+            return wrong
+        assert isinstance(person, ReadPerson)
         return _staged(person, code=_which(kinds))
 
     return read
@@ -105,15 +113,16 @@ def _students(ctx: Context) -> RowReader:
 
     def read(cells: dict[str, str]) -> StagedRow | Refused:
         person = read_person(cells)
-        if isinstance(person, Refused):
-            return person
         stage = cells.get("school_kind", "") or cells.get("school", "")
-        code = next((code for word, code in _STAGES if word in stage), "")
-        if not code:
-            return Refused(
-                "unknown_school",
-                _("学段“%(raw)s”看不懂，应写小学、初中、高中、中职、大学等") % {"raw": stage[:20]},
-            )
+        code: str | Refused = next((code for word, code in _STAGES if word in stage), "") or Refused(
+            "unknown_school",
+            _("学段“%(raw)s”看不懂，应写小学、初中、高中、中职、大学等") % {"raw": stage[:20]},
+        )
+        wrong = together(person, code)
+        if wrong is not None:
+            return wrong
+        assert isinstance(person, ReadPerson)
+        assert isinstance(code, str)
         return _staged(person, code=code)
 
     return read

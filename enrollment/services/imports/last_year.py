@@ -12,6 +12,7 @@ Rules
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -19,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from enrollment.services.imports.common import (
     PersonReader,
+    ReadPerson,
     Units,
     county_of,
     insert_returning,
@@ -45,6 +47,7 @@ from foundation.imports.kinds import (
     RowReader,
     StagedRow,
     by_number,
+    together,
 )
 from foundation.money import MoneyError, yuan
 
@@ -68,24 +71,15 @@ def _reader(ctx: Context) -> RowReader:
             if place is not None and not place.allowed:
                 return out_of_scope()
         person = read_person(cells)
-        if isinstance(person, Refused):
-            return person
-        insurance = read_insurance(cells["insurance"])
-        if insurance not in offered:
-            return Refused(
-                "unknown_insurance", _("征收品目“%(raw)s”不在方案内") % {"raw": cells["insurance"][:20]}
-            )
-        if get("year", last)[:4] not in {last, ""}:
-            return other_year(get("year", ""), last)
-        try:
-            amount = yuan(cells["paid"])
-        except MoneyError:
-            return Refused("bad_amount", _("实缴金额“%(raw)s”不是金额") % {"raw": cells["paid"][:20]})
-        if amount < 0:
-            return Refused("bad_amount", _("实缴金额小于零：退费的行请去掉，并把退过的缴费一起去掉"))
-        paid_on = read_day(get("paid_at", ""), _("缴费日期"))
-        if isinstance(paid_on, Refused):
-            return paid_on
+        insurance = _insurance(cells["insurance"], offered)
+        year = other_year(get("year", ""), last) if get("year", last)[:4] not in {last, ""} else None
+        amount = _amount(cells["paid"])
+        paid_on = read_day(get("paid_at", ""), _("缴费日期"), "paid_at")
+        wrong = together(person, insurance, year, amount, paid_on)
+        if wrong is not None:
+            return wrong
+        assert isinstance(person, ReadPerson)
+        assert isinstance(insurance, str)
         # A file without vouchers still tells two payments of a person apart.
         voucher = get("voucher", "")[:40] or f"{paid_on or last}/{amount}"
         return (
@@ -94,6 +88,23 @@ def _reader(ctx: Context) -> RowReader:
         )  # fmt: skip
 
     return read
+
+
+def _insurance(raw: str, offered: frozenset[str]) -> str | Refused:
+    found = read_insurance(raw)
+    if found in offered:
+        return found
+    return Refused("unknown_insurance", _("征收品目“%(raw)s”不在方案内") % {"raw": raw[:20]})
+
+
+def _amount(raw: str) -> Decimal | Refused:
+    try:
+        amount = yuan(raw)
+    except MoneyError:
+        return Refused("bad_amount", _("实缴金额“%(raw)s”不是金额") % {"raw": raw[:20]})
+    if amount < 0:
+        return Refused("bad_amount", _("实缴金额小于零：退费的行请去掉，并把退过的缴费一起去掉"))
+    return amount
 
 
 def _identify(ctx: Context) -> Identify:

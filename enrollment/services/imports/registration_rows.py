@@ -16,6 +16,7 @@ from enrollment.services.imports.common import (
     Units,
     bad_number,
     county_of,
+    other_year,
     out_of_scope,
     plan_of,
     read_day,
@@ -25,7 +26,7 @@ from enrollment.services.imports.common import (
 )
 from foundation.identity import ParsedNumber, normalise_number, read_number
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import Identify, Refused, RowReader, StagedRow, by_number
+from foundation.imports.kinds import Identify, Refused, RowReader, StagedRow, by_number, together
 from foundation.money import MoneyError, yuan
 from foundation.pinyin import initials
 
@@ -95,6 +96,14 @@ class _Tiers(dict[str, str | None]):
             self.clear()
         found = self[raw] = str(amount) if known else None
         return found
+
+    def unknown(self, raw: str) -> Refused:
+        """The answer for a tier the plan does not have."""
+        allowed = "、".join(f"{amount:f}".removesuffix(".00") for amount in self.amounts)
+        return Refused(
+            "unknown_tier",
+            _("%(raw)s不是方案的缴费档次，可选：%(allowed)s") % {"raw": raw[:12], "allowed": allowed},
+        )
 
 
 class _Person(tuple[str, str, str, str, str, str, str]):
@@ -169,12 +178,16 @@ class _People:
         return _Person(("\\x" + key.hex(), "", "", "", id_kind.value, str(birth), str(sex)))
 
     def _birth(self, cells: dict[str, str]) -> date | Refused:
-        birth = read_day(cells.get("birth_date", ""), _("出生日期"))
+        birth = read_day(cells.get("birth_date", ""), _("出生日期"), "birth_date")
         if birth is None:
             return Refused("no_birth_date", _("证件不是身份证时要填出生日期"))
         if isinstance(birth, date) and birth > self._today:
-            return Refused("bad_date", _("出生日期晚于今天"))
+            return Refused("bad_date", _("出生日期晚于今天"), "birth_date")
         return birth
+
+
+def _unknown_insurance(raw: str) -> Refused:
+    return Refused("unknown_insurance", _("险种“%(raw)s”不在方案内") % {"raw": raw[:20]})
 
 
 def _phone(raw: str) -> str:
@@ -198,38 +211,30 @@ def reader(ctx: Context) -> RowReader:
         get = cells.get
         township, village = get("township", ""), get("village", "")
         place = units[township, village]
-        if place is None:
-            return unknown_village(township, village)
-        if not place.allowed:
-            return out_of_scope()
+        if place is not None and not place.allowed:
+            return out_of_scope()  # and nothing else is said of it
         name = read_name(cells["name"])
-        if not isinstance(name, str):
-            return name
-        person = people.read(cells, name, place.unit)
-        if type(person) is Refused:
-            return person
-        assert isinstance(person, _Person)
+        person = people.read(cells, name if isinstance(name, str) else "", place.unit if place else "")
         insurance = insurances[cells["insurance"]]
-        if insurance not in offered:
-            return Refused(
-                "unknown_insurance",
-                _("险种“%(raw)s”不在方案内") % {"raw": cells["insurance"][:20]},
+        tier = tiers[get("tier", "")] if insurance == "pension" else ""
+        if (
+            place is None
+            or not isinstance(name, str)
+            or not isinstance(person, _Person)
+            or insurance not in offered
+            or get("year", year)[:4] not in {year, ""}
+            or tier is None
+        ):
+            wrong = together(
+                unknown_village(township, village) if place is None else None,
+                name,
+                person,
+                _unknown_insurance(cells["insurance"]) if insurance not in offered else None,
+                other_year(get("year", ""), year) if get("year", year)[:4] not in {year, ""} else None,
+                tiers.unknown(get("tier", "")) if tier is None else None,
             )
-        if get("year", year)[:4] not in {year, ""}:
-            return Refused(
-                "other_year",
-                _("缴费年度是%(raw)s，方案是%(year)s年度") % {"raw": get("year", "")[:10], "year": year},
-            )
-        tier: str | None = ""
-        if insurance == "pension":
-            tier = tiers[get("tier", "")]
-            if tier is None:
-                allowed = "、".join(f"{amount:f}".removesuffix(".00") for amount in tiers.amounts)
-                return Refused(
-                    "unknown_tier",
-                    _("%(raw)s不是方案的缴费档次，可选：%(allowed)s")
-                    % {"raw": get("tier", "")[:12], "allowed": allowed},
-                )
+            assert wrong is not None
+            return wrong
         phone = _phone(get("phone", ""))
         key, number, sealed, tail, id_kind, birth, sex = person
         first = letters.get(name)
