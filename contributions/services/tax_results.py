@@ -34,21 +34,21 @@ from enrollment.services.imports.common import (
     undo_inserted,
     whole_county,
 )
+from enrollment.services.imports.holders import holders
 from foundation.clock.services import offset
-from foundation.imports.engine.context import Context
+from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import Counts, ImportKind, RowIdentity
 from townships.models import Device, DeviceKind
 
 # Everything one row needs to know: the registration it pays for, what is due on it, and whether its voucher is known.
-_ROWS: Final = """
+_ROWS: Final = f"""
     SELECT s.file, s.source_row, s.number_index, s.name, s.insurance, s.amount, s.invoiced_on, s.settled_on,
            s.channel, s.voucher, s.client_uuid, s.route, s.means,
            r.household_id, r.death_date, g.id AS registration_id, g.township_id, g.unit_id,
            c.id AS charge_id, c.version AS charge_version, c.tier, coalesce(c.personal_amount, 0) AS due,
            t.id AS entry_id, c.id IS NULL AND a.id IS NULL AS not_assessed
     FROM import_staging_tax s
-    JOIN enrollment_resident r
-        ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+    JOIN {holders("r.id, r.household_id, r.death_date", only_held=False)} r ON r.by_number = s.number_index
     JOIN enrollment_registration g
         ON g.resident_id = r.id AND g.insurance = s.insurance AND g.coverage_year = %(year)s
     LEFT JOIN contributions_assessment a
@@ -73,9 +73,9 @@ def _check(ctx: Context) -> None:
     ctx.refuse_staged(
         "duplicate_voucher",
         _("税票号和第%s行重复，留一行"),
-        """
+        f"""
         SELECT f.file, f.source_row, f.first_row AS said FROM (
-            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value(s.source_row) OVER one AS first_row
+            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value({ROW}) OVER one AS first_row
             FROM import_staging_tax s WHERE s.batch = %(batch)s
             WINDOW one AS (PARTITION BY s.voucher ORDER BY s.file, s.source_row)
         ) f WHERE f.place > 1
@@ -87,10 +87,9 @@ def _check(ctx: Context) -> None:
         _("本县区没有这个人（按身份证号找不到）")
         if known
         else _("您的管辖范围内没有这个人（按身份证号找不到）"),
-        """
+        f"""
         SELECT s.file, s.source_row FROM import_staging_tax s
-        LEFT JOIN enrollment_resident r
-            ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+        LEFT JOIN {holders("r.id", only_held=False)} r ON r.by_number = s.number_index
         WHERE s.batch = %(batch)s AND r.id IS NULL
         """,
         **values,
@@ -98,10 +97,9 @@ def _check(ctx: Context) -> None:
     ctx.refuse_staged(
         "not_registered",
         _("这个人没有本年度这一险种的参保登记，请先登记再导入"),
-        """
+        f"""
         SELECT s.file, s.source_row FROM import_staging_tax s
-        JOIN enrollment_resident r
-            ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+        JOIN {holders("r.id", only_held=False)} r ON r.by_number = s.number_index
         LEFT JOIN enrollment_registration g
             ON g.resident_id = r.id AND g.insurance = s.insurance AND g.coverage_year = %(year)s
         WHERE s.batch = %(batch)s AND g.id IS NULL

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from enrollment.models import Membership, Resident
+from enrollment.models import FormerNumber, Membership, Resident
 from foundation.clock.services import set_business_date
+from foundation.encryption import get_keyring
 from foundation.imports.kinds import ImportRefused
 from foundation.imports.services.apply import apply, undo
 from foundation.scope.context import places_scope
@@ -179,3 +180,59 @@ def test_employees_and_students_are_marked(desk: Desk, people: dict[str, Residen
         "李西": (True, True, ""),
         "赵南": (False, False, "postgraduate"),
     }
+
+
+def test_a_person_is_found_by_any_number_she_had(desk: Desk, people: dict[str, Resident]) -> None:
+    """A corrected mistake and the number of a merged record still find her; named twice so, the second row goes back."""
+    keys = get_keyring()
+    wrong, other = number_of(sequence=71), number_of(sequence=72)
+    dong = people["dong"]
+    with places_scope(desk.cast.places):
+        FormerNumber.objects.create(
+            township_id=dong.township_id, unit_id=dong.unit_id, resident=dong, id_kind="resident_id",
+            number_encrypted=keys.encrypt(wrong), number_index=keys.blind_index(wrong), until=TODAY,
+        )  # fmt: skip
+        double = make_resident(desk.cast, desk.cast.dong, name="李西", number=other)
+        Resident.objects.filter(pk=double.pk).update(merged_into=people["xi"])
+    rows = [_row("张东", 71), _row("李西", 72), _row("张东", 11), _row("赵南", 13)]
+    batch = desk.take("category", rows, category_code="dibao")
+    assert desk.messages(batch) == [(4, "duplicate", "表内重复，和第2行是同一个人，留一行")]
+    assert _members(desk) == [("张东", None), ("李西", None), ("赵南", None)]
+
+
+def test_a_number_in_force_comes_before_one_of_earlier_times(desk: Desk, people: dict[str, Resident]) -> None:
+    """What was wrongly 张东's is 李西's own: lists mean 李西."""
+    keys = get_keyring()
+    with places_scope(desk.cast.places):
+        FormerNumber.objects.create(
+            township_id=people["dong"].township_id, unit_id=people["dong"].unit_id, resident=people["dong"],
+            id_kind="resident_id", until=TODAY, number_encrypted=keys.encrypt(number_of(sequence=12)),
+            number_index=keys.blind_index(number_of(sequence=12)),
+        )  # fmt: skip
+    desk.take("category", [_row("李西", 12)], category_code="dibao")
+    assert _members(desk) == [("李西", None)]
+
+
+def test_who_is_only_read_is_not_written(desk: Desk, people: dict[str, Resident]) -> None:
+    """Somebody who lives in 乙镇 and is registered in 甲镇: 甲镇's clerk reads her, and her lists are 乙镇's business."""
+    with places_scope(desk.cast.places):
+        Resident.objects.filter(pk=people["nan"].pk).update(
+            also_units=[desk.cast.dong.pk], also_townships=[desk.cast.jia.pk]
+        )
+    clerk = desk.cast.user("township_clerk")
+    batch = desk.take("category", [_row("赵南", 13)], category_code="dibao", by=clerk)
+    assert batch.reasons == {"unknown_person": 1}
+
+
+def test_people_side_by_side_in_one_row_are_each_their_own(desk: Desk) -> None:
+    """Two names in a row of the sheet: the wrong one goes back, its neighbour goes in."""
+    text = (
+        f"姓名,身份证号,姓名,身份证号\n张东,{number_of(sequence=11)},无人,{number_of(sequence=98)}\n"
+        f"李西,{number_of(sequence=12)},张东,{number_of(sequence=11)}\n"
+    )
+    batch = desk.take("category", text.encode("utf-8"), category_code="dibao")
+    assert [(row, code) for row, code, _message in desk.messages(batch)] == [
+        (2, "unknown_person"),
+        (3, "duplicate"),
+    ]
+    assert _members(desk) == [("张东", None), ("李西", None)]

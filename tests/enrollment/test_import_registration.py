@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from enrollment.models import Household, Registration, Resident
+from enrollment.models import FormerNumber, Household, Registration, Resident
 from foundation.encryption import get_keyring
 from foundation.scope.context import places_scope
 from tests.factories import make_resident
@@ -205,3 +205,20 @@ def test_another_year_or_an_insurance_outside_the_plan_goes_back(desk: Desk) -> 
     """Rows of another coverage year or of neither insurance are not this plan's."""
     rows = [registration_row() | {"缴费年度": "1999"}, registration_row(险种="工伤保险") | {"缴费年度": ""}]
     assert desk.take("registration", rows).reasons == {"other_year": 1, "unknown_insurance": 1}
+
+
+def test_a_number_of_earlier_times_makes_no_second_resident(desk: Desk) -> None:
+    """A file that still has the mistaken number finds the corrected person; with both numbers, one row goes back."""
+    keys, old, right = get_keyring(), number_of(sequence=81), number_of(sequence=82)
+    person = make_resident(desk.cast, desk.cast.dong, name="张东", number=right)
+    with places_scope(desk.cast.places):
+        FormerNumber.objects.create(
+            township_id=person.township_id, unit_id=person.unit_id, resident=person, id_kind="resident_id",
+            number_encrypted=keys.encrypt(old), number_index=keys.blind_index(old), until=date(2022, 1, 1),
+        )  # fmt: skip
+    row = registration_row(姓名="张东", 身份证号=old)
+    batch = desk.take("registration", [row, row | {"身份证号": right}])
+    assert desk.messages(batch) == [(2, "duplicate", "和第3行是同一个人（以前的证件号），留一行")]
+    assert desk.take("registration", [row]).unchanged_count == 1
+    with places_scope(desk.cast.places):
+        assert Resident.objects.count() == 1

@@ -33,6 +33,7 @@ from enrollment.services.imports.common import (
     undo_inserted,
     unknown_village,
 )
+from enrollment.services.imports.holders import held
 from foundation.clock.services import business_date
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import (
@@ -170,7 +171,6 @@ def _check(ctx: Context) -> None:
         _("已去世（%s），请从名单去掉"),
         f"SELECT s.file, s.source_row, to_char(r.death_date, 'YYYY年MM月') AS said FROM {people.FOUND}"
         " WHERE s.batch = %(batch)s AND r.death_date IS NOT NULL",
-        county=people.county_id(ctx),
     )
     ctx.refuse_staged(
         "bad_date",
@@ -198,21 +198,21 @@ _SAID: Final = f"""
 
 
 def _values(ctx: Context) -> dict[str, Any]:
-    return {"county": people.county_id(ctx), "today": business_date(ctx.batch.county_code)}
+    return {"county": county_of(ctx).pk, "today": business_date(ctx.batch.county_code)}
 
 
-_CLOSING: Final = """
-    SELECT m.id, r.name FROM enrollment_membership m
+_CLOSING: Final = f"""
+    SELECT m.id, k.name FROM enrollment_membership m
     JOIN enrollment_category c ON c.id = m.category_id AND c.code = %(code)s
-    JOIN enrollment_resident r ON r.id = m.resident_id
-    WHERE r.county_id = %(county)s AND m.valid_from < %(today)s AND (m.valid_to IS NULL OR m.valid_to >= %(today)s)
-        AND NOT EXISTS (
-            SELECT FROM import_staging_person s
-            WHERE s.batch = %(batch)s AND s.number_index = r.number_index)
+    JOIN enrollment_resident k ON k.id = m.resident_id
+    WHERE {held("m")} AND k.county_id = %(county)s
+        AND m.valid_from < %(today)s AND (m.valid_to IS NULL OR m.valid_to >= %(today)s)
+        AND NOT EXISTS (SELECT FROM {people.FOUND} WHERE s.batch = %(batch)s AND r.id = m.resident_id)
 """
 
 
 def _preview(ctx: Context) -> Counts:
+    people.find(ctx)
     differs = " OR ".join(f"(s.{c} IS NOT NULL AND s.{c} IS DISTINCT FROM m.{c})" for c in _WORTH_COMPARING)
     new, changed, total = ctx.one(
         f"""

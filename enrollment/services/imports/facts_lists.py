@@ -152,7 +152,6 @@ def _before_birth(ctx: Context) -> None:
         "bad_date",
         _("死亡时间早于出生日期"),
         f"SELECT s.file, s.source_row FROM {people.FOUND} WHERE s.batch = %(batch)s AND s.day < r.birth_date",
-        county=people.county_id(ctx),
     )
 
 
@@ -171,6 +170,7 @@ def _preview(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
     first = columns[0]
 
     def preview(ctx: Context) -> Counts:
+        people.find(ctx)
         # A fact the register did not have is new; one it had differently is a change.
         new, changed, staged = ctx.one(
             f"""
@@ -179,7 +179,6 @@ def _preview(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
                    (SELECT count(*) FROM {people.STAGING} WHERE batch = %(batch)s)
             FROM ({query}) f JOIN enrollment_resident t ON t.id = f.id
             """,
-            county=people.county_id(ctx),
         )
         return Counts(new, changed, staged - new - changed)
 
@@ -200,7 +199,6 @@ def _apply(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
             table="enrollment_resident",
             found=f"SELECT id, {merged} FROM ({query}) one GROUP BY id",
             columns=columns,
-            county=people.county_id(ctx),
         )
         ctx.summary["to_assess"] = changed
         return Counts(0, changed, 0)

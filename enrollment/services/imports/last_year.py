@@ -36,8 +36,9 @@ from enrollment.services.imports.common import (
     unknown_village,
     whole_county,
 )
+from enrollment.services.imports.holders import holders
 from enrollment.services.imports.people import unknown_person
-from foundation.imports.engine.context import Context
+from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import (
     Counts,
     Identify,
@@ -116,8 +117,7 @@ _ROWS: Final = f"""
     SELECT s.*, coalesce(r.township_id, s.township_id) AS at_township, coalesce(r.unit_id, s.unit_id) AS at_unit,
            r.id AS resident_id, p.id AS prior_id, p.amount AS was_amount, p.paid_on AS was_paid_on
     FROM {_STAGING} s
-    LEFT JOIN enrollment_resident r
-        ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+    LEFT JOIN {holders("r.id, r.township_id, r.unit_id")} r ON r.by_number = s.number_index
     LEFT JOIN enrollment_priorpayment p
         ON p.county_id = %(county)s AND p.number_index = s.number_index AND p.coverage_year = %(last)s
         AND p.insurance = s.insurance AND p.voucher = s.voucher
@@ -151,7 +151,7 @@ def _check(ctx: Context) -> None:
         _("表内重复，和第%s行是同一人同一笔缴费，留一行"),
         f"""
         SELECT f.file, f.source_row, f.first_row AS said FROM (
-            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value(s.source_row) OVER one AS first_row
+            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value({ROW}) OVER one AS first_row
             FROM {_STAGING} s WHERE s.batch = %(batch)s
             WINDOW one AS (PARTITION BY s.number_index, s.insurance, s.voucher ORDER BY s.file, s.source_row)
         ) f WHERE f.place > 1

@@ -7,7 +7,8 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from enrollment.services.imports.common import SAME_PERSON, county_of, plan_options, whole_county
-from foundation.imports.engine.context import Context
+from enrollment.services.imports.holders import holders
+from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import Refused
 
 STAGING: Final = "import_staging_person"
@@ -18,32 +19,49 @@ ROLES: Final = frozenset(
     {"admin", "medical_bureau", "hr_bureau", "tax_bureau", "department", "township_clerk"}
 )
 
-# The staged people with the residents they are; every reading and writing of a list starts here.
-FOUND: Final = """
-    import_staging_person s
-    JOIN enrollment_resident r
-        ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
-"""
+# The staged people with the residents they are (``find``); every reading and writing of a list starts here.
+FOUND: Final = (
+    "import_staging_person s JOIN import_found r ON r.file = s.file AND r.source_row = s.source_row"
+)
+_FACTS: Final = (
+    "id", "township_id", "unit_id", "name", "initials", "birth_date", "death_date", "employee_pension",
+    "employee_medical",
+)  # fmt: skip
 
 options = plan_options
 
 
-def county_id(ctx: Context) -> int:
-    """The parameter ``county`` of ``FOUND``."""
-    return county_of(ctx).pk
+def find(ctx: Context) -> None:
+    """Look the staged people up, once a run: the register is read by number one time, whatever is asked afterwards."""
+    if "people" in ctx.done:
+        return
+    ctx.execute("DROP TABLE IF EXISTS pg_temp.import_found")
+    ctx.execute(
+        f"""
+        CREATE TEMPORARY TABLE import_found ON COMMIT DROP AS
+        SELECT s.file, s.source_row, {", ".join(f"r.{name}" for name in _FACTS)}
+        FROM {STAGING} s JOIN {holders(", ".join(f"r.{name}" for name in _FACTS))} r ON r.by_number = s.number_index
+        WHERE s.batch = %(batch)s
+        """,
+        county=county_of(ctx).pk,
+    )
+    ctx.execute("ANALYZE import_found")
+    ctx.done.add("people")
 
 
 def refuse_repeated(ctx: Context, *, by_code: bool) -> int:
-    """The same number twice; with ``by_code`` a person may stand once under each code."""
+    """The same person twice, by whatever numbers; with ``by_code`` she may stand once under each code."""
     also = ", s.code" if by_code else ""
     return ctx.refuse_staged(
         "duplicate",
         _("表内重复，和第%s行是同一个人，留一行"),
         f"""
         SELECT f.file, f.source_row, f.first_row AS said FROM (
-            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value(s.source_row) OVER one AS first_row
-            FROM {STAGING} s WHERE s.batch = %(batch)s
-            WINDOW one AS (PARTITION BY s.number_index{also} ORDER BY s.file, s.source_row)
+            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value({ROW}) OVER one AS first_row
+            FROM {STAGING} s LEFT JOIN import_found r ON r.file = s.file AND r.source_row = s.source_row
+            WHERE s.batch = %(batch)s
+            WINDOW one AS (PARTITION BY r.id, CASE WHEN r.id IS NULL THEN s.number_index END{also}
+                           ORDER BY s.file, s.source_row)
         ) f WHERE f.place > 1
         """,
     )
@@ -60,19 +78,16 @@ def unknown_person(*, whole: bool) -> Refused:
 
 def refuse_unknown(ctx: Context) -> int:
     """Send back the numbers nobody in the importer's places holds."""
-    county = county_of(ctx)
-    answer = unknown_person(whole=whole_county(ctx, county))
-    return ctx.refuse_staged(
-        answer.code,
-        answer.message,
-        f"""
-        SELECT s.file, s.source_row FROM {STAGING} s
-        LEFT JOIN enrollment_resident r
-            ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
-        WHERE s.batch = %(batch)s AND r.id IS NULL
-        """,
-        county=county.pk,
-    )
+    answer = unknown_person(whole=whole_county(ctx, county_of(ctx)))
+    return ctx.refuse_staged(answer.code, answer.message, _NOBODY)
+
+
+# Staged people who are nobody of the importer's.
+_NOBODY: Final = f"""
+    SELECT s.file, s.source_row FROM {STAGING} s
+    WHERE s.batch = %(batch)s AND NOT EXISTS (
+        SELECT FROM import_found r WHERE r.file = s.file AND r.source_row = s.source_row)
+"""
 
 
 def pass_over_unknown(ctx: Context) -> int:
@@ -81,16 +96,7 @@ def pass_over_unknown(ctx: Context) -> int:
     They join with nobody (``FOUND``), and are told as a number; a clerk cannot tell from it whether somebody elsewhere
     holds one.
     """
-    passed = int(
-        ctx.one(
-            f"""
-            SELECT count(*) FROM {STAGING} s WHERE s.batch = %(batch)s AND NOT EXISTS (
-                SELECT FROM enrollment_resident r
-                WHERE r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL)
-            """,
-            county=county_id(ctx),
-        )[0]
-    )
+    passed = int(ctx.one(f"SELECT count(*) FROM ({_NOBODY}) n")[0])
     if passed:
         ctx.warnings["not_in_register"] = passed
     return passed
@@ -99,17 +105,13 @@ def pass_over_unknown(ctx: Context) -> int:
 def refuse_other_name(ctx: Context) -> int:
     """Somebody else's number. A spelling of the same name stays, and is counted as a warning."""
     same = SAME_PERSON.format(a="s.name", b="r.name", ai="s.initials", bi="r.initials")
-    county = county_id(ctx)
     refused = ctx.refuse_staged(
         "name_differs",
         _("姓名和号码不是同一个人，库里这个号码是%s，请核对"),
         f"SELECT s.file, s.source_row, left(r.name, 1) || '*' AS said FROM {FOUND}"
         f" WHERE s.batch = %(batch)s AND s.name <> r.name AND NOT {same}",
-        county=county,
     )
-    spelled = ctx.one(
-        f"SELECT count(*) FROM {FOUND} WHERE s.batch = %(batch)s AND s.name <> r.name", county=county
-    )[0]
+    spelled = ctx.one(f"SELECT count(*) FROM {FOUND} WHERE s.batch = %(batch)s AND s.name <> r.name")[0]
     if spelled:
         ctx.warnings["name_spelled_otherwise"] = spelled
     return refused
@@ -117,6 +119,7 @@ def refuse_other_name(ctx: Context) -> int:
 
 def check_people(ctx: Context, *, by_code: bool = False, unknown_go_back: bool = True) -> None:
     """The checks every list shares, in the order a sender would ask them."""
+    find(ctx)
     if unknown_go_back:
         refuse_unknown(ctx)
     refuse_other_name(ctx)

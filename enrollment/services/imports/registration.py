@@ -31,8 +31,9 @@ from enrollment.services.imports.common import (
     undo_inserted,
     whole_county,
 )
+from enrollment.services.imports.holders import earlier_holders, holders
 from enrollment.services.imports.last_year import PAID_LAST_YEAR
-from foundation.imports.engine.context import Context
+from foundation.imports.engine.context import ROW, Context, row_sql
 from foundation.imports.kinds import Counts, ImportKind, ImportRefused, RowIdentity
 
 _HOUSEHOLD: Final = ("village_id", "group_name", "house_number", "head_name")
@@ -73,7 +74,7 @@ def _check(ctx: Context) -> None:
         f"""
         SELECT f.file, f.source_row, f.first_row AS said FROM (
             SELECT s.file, s.source_row, s.name, s.initials,
-                   first_value(s.source_row) OVER one AS first_row, first_value(s.name) OVER one AS first_name,
+                   first_value({ROW}) OVER one AS first_row, first_value(s.name) OVER one AS first_name,
                    first_value(s.initials) OVER one AS first_initials
             FROM import_staging_registration s WHERE s.batch = %(batch)s AND s.person IN ({suspects})
             WINDOW one AS (PARTITION BY s.person ORDER BY s.file, s.source_row)
@@ -85,7 +86,7 @@ def _check(ctx: Context) -> None:
         _("表内重复，和第%s行是同一人同一险种，留一行"),
         f"""
         SELECT f.file, f.source_row, f.first_row AS said FROM (
-            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value(s.source_row) OVER one AS first_row
+            SELECT s.file, s.source_row, row_number() OVER one AS place, first_value({ROW}) OVER one AS first_row
             FROM import_staging_registration s WHERE s.batch = %(batch)s AND s.person IN ({suspects})
             WINDOW one AS (PARTITION BY s.person, s.insurance ORDER BY s.file, s.source_row)
         ) f WHERE f.place > 1
@@ -98,9 +99,22 @@ def _check(ctx: Context) -> None:
         f"""
         SELECT s.file, s.source_row, left(r.name, 1) || '*' AS said
         FROM import_staging_registration s
-        JOIN enrollment_resident r
-            ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+        JOIN {holders("r.name, r.initials")} r ON r.by_number = s.number_index
         WHERE s.batch = %(batch)s AND s.name <> r.name AND NOT {same}
+        """,
+        county=county.pk,
+    )
+    # Under a number of earlier times and under the one in force: one person all the same.
+    ctx.refuse_staged(
+        "duplicate",
+        _("和第%s行是同一个人（以前的证件号），留一行"),
+        f"""
+        SELECT s.file, s.source_row, {row_sql("m")} AS said
+        FROM import_staging_registration s
+        JOIN {earlier_holders("r.number_index AS in_force")} r ON r.by_number = s.number_index
+        JOIN import_staging_registration m
+            ON m.batch = %(batch)s AND m.number_index = r.in_force AND m.insurance = s.insurance
+        WHERE s.batch = %(batch)s
         """,
         county=county.pk,
     )
@@ -120,8 +134,7 @@ def _people(ctx: Context) -> None:
         SELECT s.person, {_KEY} AS row_key, coalesce(r.id, n.id, {newcomer}) AS resident_id,
                r.id IS NULL AND n.id IS NULL AS is_newcomer
         FROM import_staging_registration s
-        LEFT JOIN enrollment_resident r
-            ON r.county_id = %(county)s AND r.number_index = s.number_index AND r.merged_into_id IS NULL
+        LEFT JOIN {holders("r.id")} r ON r.by_number = s.number_index
         LEFT JOIN (
             SELECT min(k.id) AS id, k.unit_id, k.name, k.birth_date, h.number
             FROM enrollment_resident k JOIN enrollment_household h ON h.id = k.household_id
@@ -227,7 +240,7 @@ def _apply(ctx: Context) -> Counts:
         INSERT INTO enrollment_household (township_id, unit_id, village_id, number, group_name, house_number,
             head_name, walk)
         SELECT s.township_id, s.unit_id, s.village_id, s.household, coalesce(s.group_name, ''),
-               coalesce(s.house_number, ''), coalesce(s.head_name, ''), s.source_row
+               coalesce(s.house_number, ''), coalesce(s.head_name, ''), {ROW}
         FROM import_households l
         JOIN import_staging_registration s ON s.batch = %(batch)s AND {_KEY} = l.row_key
         LEFT JOIN enrollment_household h ON h.unit_id = l.unit_id AND h.number = l.number

@@ -25,6 +25,28 @@ _BETWEEN: Final = "\t"
 _LONGEST: Final = 1_000
 
 
+# Several people side by side in one row of a sheet have one row number: above its bits stands which of them.
+_ROW_BITS: Final = 24
+
+
+def row_sql(alias: str) -> str:
+    """The row in the file of a staged row, for messages."""
+    return f"({alias}.source_row & {(1 << _ROW_BITS) - 1})"
+
+
+ROW: Final = row_sql("s")
+
+
+def line_number(row: int, block: int) -> int:
+    """What a staging table has for ``source_row``: unique within a file."""
+    return row | block << _ROW_BITS
+
+
+def row_number(line: int) -> int:
+    """The row in the file of a ``line_number``."""
+    return line & (1 << _ROW_BITS) - 1
+
+
 class Sent(NamedTuple):
     """Whom a row names, as its sender wrote it."""
 
@@ -90,6 +112,8 @@ class Context:
     reasons: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     summary: dict[str, Any] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+    """What a kind has prepared in this run, in tables of the transaction."""
     _returned: list[_Returned] = field(default_factory=list)
 
     @property
@@ -162,7 +186,7 @@ class Context:
             text = message % said if "%s" in message else message
             refused = Refused(code, text, field)
             self.refuse_later(
-                file, source_row, refused, sent, bytes(index) if index else None, which, township
+                file, row_number(source_row), refused, sent, bytes(index) if index else None, which, township
             )
             if len(self._returned) >= _RETURNED_AT_ONCE:
                 self.flush_returned()

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.imports.engine import vault
-from foundation.imports.engine.context import Context, Progress, Sent
+from foundation.imports.engine.context import Context, Progress, Sent, line_number, row_number
 from foundation.imports.engine.copying import copy_lines, line_of
 from foundation.imports.engine.tables import OpenFile, describe, look_at, open_batch
 from foundation.imports.kinds import (
@@ -127,7 +127,7 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
     read = 0
     columns = ("batch", "file", "source_row", *kind.columns)
     for file in files:
-        source = file.table.rows()
+        source = _lined(file.table.rows())
         prefix = (str(ctx.batch.pk), str(file.position))
         while True:
             counted = _Counted(islice(source, _SEGMENT))
@@ -139,6 +139,14 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
                 break
     refresh_statistics(kind.staging)
     return read
+
+
+def _lined(rows: Iterator[tuple[int, dict[str, str]]]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows under line numbers: several people side by side in one row of the sheet come with one row number."""
+    before, block = 0, 0
+    for number, cells in rows:
+        before, block = number, block + 1 if number == before else 0
+        yield line_number(number, block), cells
 
 
 class _Readers(NamedTuple):
@@ -169,16 +177,16 @@ def _lines(
     prefix: tuple[str, str],
     readers: _Readers,
 ) -> Iterator[str]:
-    for number, cells in rows:
+    for line, cells in rows:
         values = readers.row(cells)
         if type(values) is Refused:
             # Collected now, written between two COPYs: the connection is busy with this one.
             sent = Sent(cells.get("name", ""), cells.get("id_number", ""))
             ctx.refuse_later(
-                position, number, values, sent, *readers.identify(cells), readers.township(cells)
+                position, row_number(line), values, sent, *readers.identify(cells), readers.township(cells)
             )
         else:
-            yield line_of((*prefix, str(number), *values))
+            yield line_of((*prefix, str(line), *values))
 
 
 def _same_already_applied(batch: ImportBatch) -> ImportBatch | None:
