@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Sum, Value
 from django.utils.html import format_html
 
 from contributions.models import OWN_PARTS, Charge, Decision, PaymentLine
 from contributions.queries import NOT_SPONSORED, own_due, short_reason, sponsored_by_registration
-from enrollment.models import CollectionPlan, Insurance, Resident
+from enrollment.models import CollectionPlan, Insurance, Registration, Resident
 from enrollment.queries import search_condition
 from foundation.money import format_yuan
 from townships.models import CollectingUnit, User
@@ -33,6 +33,13 @@ class Owed:
     government: Decimal
     paid: Decimal
     sponsored: Decimal = ZERO
+    closed: str = ""
+    """Why it is settled without money; whoever turns up to pay all the same may."""
+
+    @property
+    def asked(self) -> Decimal:
+        """Yuan that are asked for."""
+        return ZERO if self.closed else self.open
 
     @property
     def open(self) -> Decimal:
@@ -129,6 +136,7 @@ def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Ow
             "decision",
             "personal_amount",
             "government_paid_amount",
+            "registration__closing_reason",
             "resident_id",
         )
     )
@@ -137,7 +145,7 @@ def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Ow
     paid = dict(lines.values("registration_id").annotate(n=Sum("amount")).values_list("registration_id", "n"))
     sponsored = sponsored_by_registration(registration_id__in=registrations)
     owed: dict[int, list[Owed]] = defaultdict(list)
-    for pk, registration, version, insurance, decision, personal, government, resident in charges:
+    for pk, registration, version, insurance, decision, personal, government, closed, resident in charges:
         helped = sponsored.get(registration, NOT_SPONSORED)
         owed[resident].append(
             Owed(
@@ -150,6 +158,7 @@ def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Ow
                 government=government,
                 paid=paid.get(registration, ZERO) - helped.paid,
                 sponsored=min(helped.pledged, personal),
+                closed=closed,
             )
         )
     return owed
@@ -158,40 +167,54 @@ def owed_by(user: User, plan: CollectionPlan, **where: Any) -> dict[int, list[Ow
 def _owed_in_unit(
     user: User, plan: CollectionPlan, unit: CollectingUnit
 ) -> dict[int, tuple[Decimal, Decimal]]:
-    """Yuan due and still open by resident of a unit, those who owe nothing left out. Three queries."""
+    """Yuan due and still open by resident of a unit, those who owe nothing left out. Three queries.
+
+    A registration settled without money (销号) is still due by the plan and no longer asked for.
+    """
     lines = PaymentLine.objects.visible_to(user).filter(unit=unit, part__in=OWN_PARTS)
     paid = dict(lines.values("registration_id").annotate(n=Sum("amount")).values_list("registration_id", "n"))
     charges = (
         Charge.objects.visible_to(user)
         .filter(plan=plan, current=True, unit=unit, personal_amount__gt=0)
-        .values_list("resident_id", "registration_id", "decision", "personal_amount")
+        .values_list(
+            "resident_id", "registration_id", "decision", "personal_amount", "registration__closing_reason"
+        )
     )
     sponsored = sponsored_by_registration(unit=unit)
     owed: dict[int, tuple[Decimal, Decimal]] = {}
-    for resident, registration, decision, personal in charges:
+    for resident, registration, decision, personal, closed in charges:
         helped = sponsored.get(registration, NOT_SPONSORED)
         amount, by_himself = own_due(personal, helped), paid.get(registration, ZERO) - helped.paid
         due, open_amount = owed.get(resident, (ZERO, ZERO))
-        still = max(amount - by_himself, ZERO) if decision == Decision.ACCEPT else ZERO
+        still = max(amount - by_himself, ZERO) if decision == Decision.ACCEPT and not closed else ZERO
         owed[resident] = (due + amount, open_amount + still)
     return owed
 
 
 def unit_round(user: User, unit: CollectingUnit, *, search: str = "") -> Round:
-    """Households of a unit; with ``search`` only those where somebody fits. Six queries, whatever the size."""
+    """Households of a unit; with ``search`` only those where somebody fits. Seven queries, whatever the size.
+
+    Whoever registered here and moved away since is still asked at the house he registered in.
+    """
     plan = plan_of(unit)
-    people = Resident.objects.visible_to(user).filter(unit=unit, merged_into=None, household__isnull=False)
+    people = Resident.objects.visible_to(user).filter(
+        unit=unit, merged_into=None, household__isnull=False, left_on=None
+    )
+    away = moved_away(user, plan, unit)
     wanted: set[int] | None = None
     if search.strip():
         condition = search_condition(search, unit.township.county.code)
         wanted = set(people.filter(condition).values_list("household_id", flat=True))
+        gone = Resident.objects.visible_to(user).filter(condition, pk__in=[row[0] for row in away])
+        found_away = set(gone.values_list("pk", flat=True)) if away else set()
+        wanted |= {row[1] for row in away if row[0] in found_away}
     owed = _owed_in_unit(user, plan, unit) if plan is not None else {}
     homes: dict[int, Home] = {}
     rows = people.order_by("household__walk", "household_id", "-is_head", "pk").values_list(
         "pk", "household_id", "name", "nickname", "is_head", "household__number", "household__group_name",
         "household__house_number", "household__head_name",
     )  # fmt: skip
-    for pk, household, name, nickname, is_head, number, group, house, head in rows:
+    for pk, household, name, nickname, is_head, number, group, house, head in [*rows, *away]:
         if wanted is not None and household not in wanted:
             continue
         home = homes.get(household)
@@ -211,6 +234,23 @@ def unit_round(user: User, unit: CollectingUnit, *, search: str = "") -> Round:
     return found
 
 
+def moved_away(user: User, plan: CollectionPlan | None, unit: CollectingUnit) -> list[tuple[Any, ...]]:
+    """People registered in a unit for the plan who live elsewhere, in the columns of the round. One query."""
+    rows = (
+        Registration.objects.visible_to(user)
+        .filter(plan=plan, unit=unit, household__isnull=False, resident__also_units__contains=[unit.pk])
+        .exclude(resident__unit=unit)
+        .order_by("household__walk", "household_id", "resident_id")
+        .distinct()
+    )
+    return list(
+        rows.values_list(
+            "resident_id", "household_id", "resident__name", "resident__nickname", Value(False),
+            "household__number", "household__group_name", "household__house_number", "household__head_name",
+        )
+    )  # fmt: skip
+
+
 @dataclass
 class Member:
     """A person of a household with what is owed and one line why."""
@@ -218,16 +258,26 @@ class Member:
     resident: Resident
     items: list[tuple[Owed, str, str]]
     """(what is owed, insurance in words, why)."""
+    lives: str = ""
+    """Where he lives now, for somebody who registered here and moved away."""
+    registered: str = ""
+    """Where he is registered for the season, for somebody who came with it settled elsewhere."""
 
 
 def household_members(user: User, household: int, plan: CollectionPlan) -> list[Member]:
-    """Members of a household, head first, with their charges; empty out of scope."""
-    people = (
-        Resident.objects.visible_to(user)
-        .filter(household_id=household, merged_into=None)
-        .order_by("-is_head", "birth_date", "pk")
-    )
-    rows = list(people)
+    """Members of a household, head first, with their charges; empty out of scope.
+
+    Those who registered from this house and moved to another unit stand last: their money is taken here.
+    """
+    at_home = Resident.objects.visible_to(user).filter(household_id=household, merged_into=None, left_on=None)
+    registered = Registration.objects.visible_to(user).filter(household=household, plan=plan)
+    away = Resident.objects.visible_to(user).filter(
+        pk__in=registered.values("resident"), merged_into=None
+    ).exclude(household_id=household)  # fmt: skip
+    rows = [
+        *at_home.order_by("-is_head", "birth_date", "pk"),
+        *away.select_related("unit__township").order_by("pk"),
+    ]
     ids = [person.pk for person in rows]
     owed = owed_by(user, plan, resident_id__in=ids)
     why = {
@@ -236,7 +286,20 @@ def household_members(user: User, household: int, plan: CollectionPlan) -> list[
     }
     return [
         Member(
-            person, [(o, str(Insurance(o.insurance).label), why[o.charge]) for o in owed.get(person.pk, [])]
+            person,
+            [(o, str(Insurance(o.insurance).label), why[o.charge]) for o in owed.get(person.pk, [])],
+            lives=""
+            if person.household_id == household
+            else f"{person.unit.township.name}{person.unit.name}",
+            registered=registered_elsewhere(person) if person.household_id == household else "",
         )
         for person in rows
     ]
+
+
+def registered_elsewhere(person: Resident) -> str:
+    """The other units where a person is or was registered, in words; empty for nearly everybody."""
+    if not person.also_units:
+        return ""
+    units = CollectingUnit.objects.filter(pk__in=person.also_units).select_related("township")
+    return "、".join(f"{unit.township.name}{unit.name}" for unit in units.order_by("code"))

@@ -7,6 +7,9 @@ Steps for each insurance, in one transaction under the given places:
    new version; one that no longer stands loses ``current``. What is paid stays as it was determined (reading X27).
 4. Payers of the government-paid part get their shares.
 5. The figures are asked to be counted anew.
+
+A person who moved is assessed whole: by the facts of where he lives, written where he registered for the season.
+Both townships' runs give the same answer, whichever comes first.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from enrollment.models import CollectionPlan
 from foundation.audit.services import record
 from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.clock.services import business_date
+from foundation.scope.context import with_units
 from subsidies.queries import rule_book
 from subsidies.rules.evaluator import evaluation_sql
 from subsidies.rules.source import PlanError
@@ -91,7 +95,8 @@ def assess(
     result = AssessResult()
     # A unit or a few residents are found by their indexes; townships and counties are read whole.
     bulk = bulk_settings() if unit is None and residents is None else nullcontext()
-    with transaction.atomic(), bulk:
+    elsewhere = _elsewhere(plan, townships, unit, residents)
+    with transaction.atomic(), with_units(elsewhere), bulk:
         for insurance in plan.insurances:
             _assess_insurance(plan, insurance, day, townships, unit, residents, result)
         if result.changed >= LARGE:
@@ -117,15 +122,29 @@ def _narrow(
     where = "AND r.county_id = %(county)s"
     parameters: dict[str, Any] = {}
     if townships is not None:
-        where += " AND r.township_id = ANY(%(townships)s)"
+        where += " AND (r.township_id = ANY(%(townships)s) OR r.also_townships && %(townships)s)"
         parameters["townships"] = townships
     if unit is not None:
-        where += " AND r.unit_id = %(unit)s"
+        where += " AND (r.unit_id = %(unit)s OR r.also_units @> ARRAY[%(unit)s])"
         parameters["unit"] = unit
     if residents is not None:
         where += " AND r.id = ANY(%(residents)s)"
         parameters["residents"] = residents
     return where, parameters
+
+
+def _elsewhere(
+    plan: CollectionPlan, townships: list[int] | None, unit: int | None, residents: list[int] | None
+) -> list[int]:
+    """Units where those assessed live or are registered beyond the places that were asked for."""
+    where, parameters = _narrow(townships, unit, residents)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT u FROM enrollment_resident r, unnest(r.also_units || r.unit_id) u"
+            f" WHERE r.also_units IS NOT NULL AND r.merged_into_id IS NULL {where}",
+            parameters | {"county": plan.county_id},
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _value(column: str) -> str:
@@ -162,6 +181,15 @@ def _assess_insurance(
             f" SELECT a.*, r.township_id, r.unit_id, r.household_id,"
             f" extract(year FROM age(%(age_day)s::date, r.birth_date))::smallint AS age"
             f" FROM ({answers}) a JOIN enrollment_resident r ON r.id = a.subject",
+            parameters,
+        )
+        # What a season has begun stays at its place and house, wherever the person lives now.
+        cursor.execute(
+            f"UPDATE {ANSWERS} a SET township_id = g.township_id, unit_id = g.unit_id,"
+            " household_id = coalesce(g.household_id, a.household_id)"
+            " FROM enrollment_resident r JOIN enrollment_registration g ON g.resident_id = r.id"
+            " AND g.insurance = %(insurance)s AND g.coverage_year = %(year)s"
+            f" WHERE r.id = a.subject AND r.also_units IS NOT NULL {where}",
             parameters,
         )
         if few:

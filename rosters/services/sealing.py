@@ -77,7 +77,8 @@ WHY_NOT[RosterKind.PAYMENT] = WHY_NOT[RosterKind.LEVY]
 DRAFT = """
 CREATE TEMPORARY TABLE roster_draft ON COMMIT DROP AS
 WITH registered AS MATERIALIZED (
-    SELECT id, township_id, unit_id, resident_id, insurance, coverage_year, last_tier, is_new, closing_reason
+    SELECT id, township_id, unit_id, resident_id, insurance, coverage_year, last_tier, is_new, closing_reason,
+           household_id AS season_home
     FROM enrollment_registration WHERE plan_id = %(plan)s AND unit_id = ANY (%(units)s)
 ), owed AS ({owed}
 ), money AS (
@@ -103,7 +104,8 @@ WITH registered AS MATERIALIZED (
       AND m.valid_from <= %(as_of)s AND (m.valid_to IS NULL OR m.valid_to >= %(as_of)s)
     GROUP BY m.resident_id
 ), part AS (
-    SELECT g.*, o.personal, o.government, o.tier, o.household_id, o.age, o.unpriced,
+    SELECT g.*, o.personal, o.government, o.tier, coalesce(g.season_home, o.household_id) AS household_id, o.age,
+           o.unpriced,
            m.paid, m.paid_on, m.means, t.voucher,
            o.registration_id IS NOT NULL AND g.closing_reason = '' AS listed,
            CASE WHEN o.registration_id IS NULL OR g.closing_reason <> '' THEN {why_not} END AS why_not
