@@ -112,6 +112,9 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "post": frozenset({"township_clerk"}),
     "assess": _REGISTER_ROLES - {"auditor"},
     "reveal_number": _REGISTER_ROLES,
+    # The life of the register: births, deaths, moves, households, doubles.
+    "keep_register": frozenset({"medical_bureau", "hr_bureau", "township_clerk"}),
+    "merge_places": frozenset({"admin", "medical_bureau", "hr_bureau"}),
     # Plans are public papers; what a change would cost is for whoever proposes, pays, decides or audits it.
     "read_plans": OFFICE_ROLES | {"county_leader"},
     # Publishing, amending and closing bind a whole county: for the bureaus that carry the plan out.

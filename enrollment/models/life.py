@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -111,6 +113,8 @@ class Transfer(SharedModel):
     stands at its counter.
     """
 
+    party = models.UUIDField(default=uuid.uuid4, db_index=True)
+    """Shared by those who move together: offered and answered at once."""
     resident = models.ForeignKey(
         Resident, on_delete=models.PROTECT, related_name="transfers", verbose_name=_("居民")
     )

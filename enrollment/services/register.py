@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -11,14 +10,16 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from enrollment.models import Household, Membership, Resident
+from enrollment.models import EventKind, Household, Membership, Resident
 from enrollment.models.register import MarkState
+from enrollment.services.life.common import tell
+from enrollment.services.life.people import phone_columns
 from foundation.audit.services import record
+from foundation.clock.services import business_date
 from foundation.encryption import get_keyring
 from townships.models import CollectingUnit, User
 from townships.rules import may
 
-_PHONE: Final = re.compile(r"1[3-9]\d{9}|0?\d{7,12}")
 REVEAL_FOR: Final = timedelta(hours=2)
 
 # How far a mark may travel next, and whose post moves it there.
@@ -42,43 +43,52 @@ def correct_resident(
     """Correct what people tell at the counter; None leaves a fact as it is, an empty phone removes it.
 
     ``household_number`` moves the person into another household of the same unit. Raises ValidationError by field,
-    and Resident.DoesNotExist out of scope.
+    and Resident.DoesNotExist for somebody who lives in none of the user's places.
     """
-    row: Resident = Resident.objects.visible_to(by).select_for_update(of=("self",)).get(pk=resident)
-    changed: list[str] = []
+    row: Resident = (
+        Resident.objects.held_by(by).filter(merged_into=None).select_for_update(of=("self",)).get(pk=resident)
+    )
+    before: dict[str, str] = {}
+    after: dict[str, str] = {}
     if phone is not None:
-        _set_phone(row, phone.strip())
-        changed.append("phone")
+        columns = phone_columns(phone.strip())
+        before["phone"], after["phone"] = row.phone_tail[-2:], columns["phone_tail"][-2:]
+        row.phone_encrypted, row.phone_tail = columns["phone_encrypted"], columns["phone_tail"]
     for field, value in (("address", address), ("nickname", nickname)):
         if value is not None and value.strip() != getattr(row, field):
+            before[field], after[field] = getattr(row, field), value.strip()
             setattr(row, field, value.strip())
-            changed.append(field)
-    if household_number:
-        _join(by, row, household_number.strip(), changed)
-    if changed:
+    joined = _join(by, row, household_number.strip()) if household_number else ()
+    if after or joined:
         row.changed_at = timezone.now()
         row.full_clean(exclude=["household", "village", "township", "unit"])
         row.save()
-        _record(by, "resident.correct", "resident", row, {"fields": changed})
+    today = business_date(by.county_code)
+    if after:
+        tell(
+            by=by, kind=EventKind.CONTACT, residents=[row], on=today, detail={"before": before, "after": after}
+        )  # fmt: skip
+    if joined:
+        tell(
+            by=by, kind=EventKind.JOINED, residents=[row], on=today,
+            detail={"before": {"household": joined[0]}, "after": {"household": joined[1]}},
+        )  # fmt: skip
     return row
 
 
-def _set_phone(row: Resident, phone: str) -> None:
-    digits = re.sub(r"[\s-]", "", phone)
-    if digits and not _PHONE.fullmatch(digits):
-        raise ValidationError({"phone": _("电话号码不对：手机 11 位，座机带区号。")})
-    row.phone_encrypted = get_keyring().encrypt(digits) if digits else None
-    row.phone_tail = digits[-4:]
-
-
-def _join(by: User, row: Resident, number: str, changed: list[str]) -> None:
-    household = Household.objects.visible_to(by).filter(unit_id=row.unit_id, number=number).first()
+def _join(by: User, row: Resident, number: str) -> tuple[str, ...]:
+    """Move somebody into another household of his unit; (its number before, after), empty when he lives there."""
+    household = Household.objects.held_by(by).filter(unit_id=row.unit_id, number=number).first()
     if household is None:
         raise ValidationError({"household_number": _("本村没有这个户编号。")})
-    if household.pk != row.household_id:
-        row.household = household
-        row.is_head = False
-        changed.append("household")
+    if household.pk == row.household_id:
+        return ()
+    before = row.household.number if row.household is not None else ""
+    row.household = household
+    if row.is_head:
+        row.relation = ""
+    row.is_head = False
+    return before, number
 
 
 @transaction.atomic
@@ -86,7 +96,7 @@ def correct_household(
     *, by: User, household: int, group_name: str, house_number: str, walk: int | None = None
 ) -> Household:
     """Correct where a household is found on the round."""
-    row: Household = Household.objects.visible_to(by).select_for_update(of=("self",)).get(pk=household)
+    row: Household = Household.objects.held_by(by).select_for_update(of=("self",)).get(pk=household)
     row.group_name, row.house_number = group_name.strip(), house_number.strip()
     if walk is not None:
         row.walk = walk
@@ -99,7 +109,7 @@ def correct_household(
 @transaction.atomic
 def change_membership(*, by: User, membership: int, valid_to: date | None, grade: int | None) -> Membership:
     """Set the last day of a membership or its grade. What is due changes with the next assessment."""
-    row: Membership = Membership.objects.visible_to(by).select_for_update(of=("self",)).get(pk=membership)
+    row: Membership = Membership.objects.held_by(by).select_for_update(of=("self",)).get(pk=membership)
     if valid_to is not None and valid_to < row.valid_from:
         raise ValidationError({"valid_to": _("止期不能早于起期。")})
     if grade is not None and grade not in range(1, 5):
@@ -116,7 +126,7 @@ def change_membership(*, by: User, membership: int, valid_to: date | None, grade
 @transaction.atomic
 def advance_mark(*, by: User, membership: int) -> Membership:
     """Move a mark one step: 名单 → 镇街验证 → 医保标识 → 税务已同步. Raises PermissionDenied for another post."""
-    row: Membership = Membership.objects.visible_to(by).select_for_update(of=("self",)).get(pk=membership)
+    row: Membership = Membership.objects.held_by(by).select_for_update(of=("self",)).get(pk=membership)
     step = MARK_STEPS.get(row.mark)
     if step is None:
         raise ValidationError(_("标识已经同步到税务，没有下一步。"))
