@@ -56,7 +56,7 @@ def test_round_asks_a_fixed_number_of_questions(
     for count in (2, 12):
         for _n in range(count):
             _household(office)
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(16):
             agent.get("/village/370406901201/")
 
 
