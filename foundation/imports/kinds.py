@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 
 class ImportRefused(Exception):
-    """The whole file or batch cannot be used; the message is for the sender."""
+    """The whole file or batch cannot be used; the message is for the sender, `code` for programs where there is one."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Refused(NamedTuple):

@@ -10,6 +10,9 @@ from django.utils.translation import gettext_lazy
 from foundation.imports.models import ImportBatch
 
 REASONS: dict[str, Any] = {
+    "shifted_cells": gettext_lazy("列数和表头对不上"),
+    "uncached_formula": gettext_lazy("公式没有算出结果"),
+    "failed_formula": gettext_lazy("公式出错"),
     "empty": gettext_lazy("没有填身份证号"),
     "bad_length": gettext_lazy("身份证号位数不对"),
     "bad_characters": gettext_lazy("身份证号里有不该有的字符"),
@@ -48,6 +51,9 @@ REASONS: dict[str, Any] = {
     "not_assessed": gettext_lazy("应缴还没有核定"),
 }
 _ADVICE: dict[str, Any] = {
+    "shifted_cells": gettext_lazy("检查这一行的分隔符和引号，使各格对齐表头"),
+    "uncached_formula": gettext_lazy("在表格软件里打开保存一次，或粘贴为数值"),
+    "failed_formula": gettext_lazy("改成应有的内容"),
     "empty": gettext_lazy("照身份证或户口本补上"),
     "bad_length": gettext_lazy("照身份证核对，应为18位"),
     "bad_characters": gettext_lazy("照身份证核对，只能是数字和末位 X"),

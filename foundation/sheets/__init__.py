@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from foundation.parsing.limits import Limits
 from foundation.sheets.errors import SheetError
-from foundation.sheets.guards import Limits
-from foundation.sheets.reading import Table, open_table
+from foundation.sheets.headers import column_keys
+from foundation.sheets.reading import Misread, Table, Tables, open_table, open_tables
 from foundation.sheets.returning import Fault, write_errors
 from foundation.sheets.synonyms import ERROR_HEADER, SYNONYMS
 from foundation.sheets.values import parse_date, parse_datetime
@@ -17,11 +18,15 @@ __all__ = [
     "Fault",
     "Layout",
     "Limits",
+    "Misread",
     "OfficialTable",
     "SheetError",
     "Table",
+    "Tables",
     "Written",
+    "column_keys",
     "open_table",
+    "open_tables",
     "parse_date",
     "parse_datetime",
     "write_errors",

@@ -76,7 +76,8 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "valid_from": ("生效日期", "起始日期", "享受开始时间"),
     "valid_until": ("止期", "终止日期", "截止日期", "有效期止"),
     "insurance": ("险种", "征收品目", "征收项目", "缴费类型", "险种类型", "参保险种"),
-    "year": ("缴费年度", "费款所属期", "费款所属期起", "费款所属期止", "所属年度", "年度", "参保年度"),
+    "year": ("缴费年度", "费款所属期", "费款所属期起", "所属年度", "年度", "参保年度"),
+    "year_end": ("费款所属期止",),
     "tier": ("档次", "缴费档次", "缴费标准", "养老档次"),
     "due": ("应缴金额", "应缴费额", "应补(退)费额", "应缴"),
     "paid": ("实缴金额", "金额", "个人缴费金额", "个人实缴金额", "缴费金额", "实缴费额"),
@@ -99,6 +100,62 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "position": ("职务",),
     "note": ("备注", "说明"),
 }
+
+WEAK: Final = frozenset(
+    [
+        "证件号",
+        "社会保障号",
+        "社会保障号码",
+        "缴费人识别号",
+        "参保人",
+        "缴费人",
+        "组",
+        "小组",
+        "村",
+        "等级",
+        "状态",
+        "金额",
+        "应缴",
+        "单位名称",
+        "人数",
+        "说明",
+        "地址",
+        "关系",
+        "电话",
+        "行政区划",
+        "征收方式",
+        "缴费类型",
+        "门牌",
+        "档次",
+    ]
+)
+"""Headers that may mean other things too: they give way where a column says it more clearly. Written as
+`headers.normalise_header` gives them back."""
+
+ASKED: Final = frozenset(
+    {
+        "id_number",
+        "name",
+        "due",
+        "paid",
+        "subsidy",
+        "tier",
+        "category",
+        "insurance",
+        "township",
+        "village",
+        "death_date",
+    }
+)
+"""Fields that money or identity hang on: of two columns that differ a person chooses."""
+
+OWN_CELL: Final = frozenset(
+    {"due", "paid", "subsidy", "tier", "headcount", "voucher", "missed_years", "repaired_years", "note"}
+)
+"""Fields that a merged cell gives to its first row alone: an amount that spans a household is one amount."""
+
+NOTHING_HANGS_ON: Final = frozenset({"note"})
+"""Fields whose cell may be blank though it holds a formula."""
 
 ERROR_HEADER: Final = "错误原因"
 """Header of the column that is added to files sent back; ignored when such a file comes in again."""

@@ -1,10 +1,9 @@
-"""Cells as text, and text as dates."""
+"""Text as dates."""
 
 from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Final
 
 _DATE: Final = re.compile(r"(\d{4})\s*[-/.年．－／]\s*(\d{1,2})\s*[-/.月．－／]\s*(\d{1,2})\s*日?")
@@ -16,32 +15,6 @@ _TIME: Final = re.compile(
 _EPOCH: Final = datetime.combine(
     date(1899, 12, 30), time()
 )  # day 0 of a spreadsheet that believes 1900 was a leap year
-
-
-def cell_text(value: object) -> str:
-    """Return what a cell shows: numbers without a trailing .0, dates in ISO form, text without outer spaces.
-
-    A number of more than fifteen digits comes out with the zeros that the spreadsheet itself put at its
-    end, so that an ID number spoilt in this way can be recognised.
-    """
-    if isinstance(value, str):
-        return value.strip()
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        text = format(Decimal(format(value, ".15g")), "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(" ", "seconds")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return str(value)
-    return str(value).strip()
 
 
 def _moment(year: str, month: str, day: str, hour: str, minute: str, second: str) -> datetime | None:

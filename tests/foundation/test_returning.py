@@ -182,7 +182,7 @@ def test_columns_are_counted_from_a_where_the_table_begins_further_right(tmp_pat
             page.cell(row, column, value)
     path = tmp_path / "in.xlsx"
     book.save(path)
-    marked = _returned(path, tmp_path / "back.xlsx", {6: Fault("位数不对", {3: "应为18位"})}).worksheets[0]
+    marked = _returned(path, tmp_path / "back.xlsx", {6: Fault("位数不对", {5: "应为18位"})}).worksheets[0]
     assert (marked["J5"].value, marked["J6"].value) == (ERROR_HEADER, "位数不对")
     assert marked["F6"].comment.text == "应为18位"
 

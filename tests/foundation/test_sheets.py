@@ -20,6 +20,7 @@ from foundation.sheets import (
     Limits,
     SheetError,
     open_table,
+    open_tables,
     parse_date,
     parse_datetime,
     write_errors,
@@ -110,7 +111,7 @@ def test_pairs_side_by_side_are_read_as_rows(tmp_path: Path) -> None:
 
 
 def test_two_columns_for_one_field_are_no_pairs_and_the_first_counts(tmp_path: Path) -> None:
-    rows = [["姓名", "费款所属期起", "费款所属期止"], ["甲", "2023-01-01", "2023-12-31"]]
+    rows = [["姓名", "费款所属期起", "费款所属期"], ["甲", "2023-01-01", "2023-12-31"]]
     assert list(open_table(workbook(tmp_path / "a.xlsx", rows)).rows()) == [
         (2, {"name": "甲", "year": "2023-01-01"})
     ]
@@ -132,9 +133,9 @@ def test_cells_come_as_they_are_shown(tmp_path: Path) -> None:
 
 def test_the_sheet_with_the_header_is_read_and_the_others_are_named(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", [["说明"], ["请填写"]], 数据=[HEADER, *ROWS], 空=[])
-    table = open_table(path)
-    assert len(list(table.rows())) == 2
-    assert table.other_sheets == ("名单",)
+    found = open_tables(path)
+    assert len(list(found.tables[0].rows())) == 2
+    assert (len(found.tables), found.unread) == (1, ("名单",))
 
 
 def test_a_senders_own_mapping_comes_first(tmp_path: Path) -> None:
@@ -181,8 +182,8 @@ def raw_workbook(path: Path, sheet_data: str, *, prolog: str = "", extra: Sequen
     [
         ("empty", b"", "empty"),
         ("blank", b"\xef\xbb\xbf\r\n,,\r\n", "empty"),
-        ("picture", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "not_a_table"),
-        ("web page", "<html><table><tr><td>姓名</td></tr></table>".encode("gb18030"), "markup"),
+        ("picture", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "document"),
+        ("web page", "<html><p>姓名</p></html>".encode("gb18030"), "markup"),
         ("cut zip", b"PK\x03\x04" + b"x" * 100, "broken"),
         ("cut ole", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600, "broken"),
         ("no header", "甲,乙\n1,2\n".encode(), "no_header"),
@@ -242,7 +243,7 @@ def test_entities_other_packages_and_many_parts_are_refused(tmp_path: Path) -> N
         archive.writestr("word/document.xml", "<x/>")
     with pytest.raises(SheetError) as refused:
         open_table(tmp_path / "b.xlsx")
-    assert refused.value.code == "not_a_table"
+    assert refused.value.code == "document"
     many = raw_workbook(tmp_path / "c.xlsx", cell_at("A1"), extra=[f"x/{n}.xml" for n in range(30)])
     with pytest.raises(SheetError) as refused:
         open_table(many, limits=Limits(parts=20))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from django.utils.translation import gettext as _
-
 from foundation.imports.kinds import ImportKind, ImportRefused
 from foundation.imports.models import ImportBatch, ImportMapping
 from foundation.masking import Audience, mask_name, mask_number, mask_phone
-from foundation.sheets import SYNONYMS, SheetError, Table, open_table
+from foundation.sheets import SYNONYMS, SheetError, Table, Tables, column_keys, open_tables
 
 _SAMPLES: Final = 3
+_RECALLED: Final = 50
+_KEPT_OPEN: Final = 4
+"""Files whose parsers stay at work at the same time; a further one starts again when its rows are asked for."""
 _LONGEST_PART: Final = 60
 _UNREAD: Final = ""
 IGNORE: Final = "-"
@@ -30,6 +31,7 @@ class OpenFile:
 
     position: int
     name: str
+    found: Tables
     table: Table
     rows: int
 
@@ -65,67 +67,62 @@ def sender_of(user: Any, county_code: str = "") -> str:
 
 def open_batch(batch: ImportBatch, kind: ImportKind, paths: Sequence[Path]) -> list[OpenFile]:
     """Open the table of every file. Raises ImportRefused, naming the file, when one cannot be used."""
-    opened = []
-    for file, path in zip(batch.files.order_by("position"), paths, strict=True):
-        try:
-            table = _open(batch, kind, path, required=kind.required)
-            for group in kind.any_of:
-                if not any(field in table.mapping for field in group):
-                    raise SheetError(
-                        "missing_columns",
-                        _("缺少必需的列：%(missing)s。文件里的列是：%(found)s")
-                        % {
-                            "missing": _("或").join(field_label(field) for field in group),
-                            "found": "、".join(header for header in table.headers if header),
-                        },
-                    )
-        except SheetError as error:
-            raise ImportRefused(f"{file.name}：{error.message}") from None
-        if why := kind.objection(batch, table.mapping):
-            raise ImportRefused(f"{file.name}：{why}")
-        opened.append(OpenFile(file.position, file.name, table, _estimate(path, table)))
-    return opened
+    return _open_all(batch, kind, paths, strict=True)
 
 
 def look_at(batch: ImportBatch, kind: ImportKind, paths: Sequence[Path]) -> list[OpenFile]:
     """``open_batch`` for looking alone: a missing column is no reason to show nothing."""
-    opened = []
-    for file, path in zip(batch.files.order_by("position"), paths, strict=True):
-        try:
-            table = _open(batch, kind, path, required=())
-        except SheetError as error:
-            raise ImportRefused(f"{file.name}：{error.message}") from None
-        opened.append(OpenFile(file.position, file.name, table, _estimate(path, table)))
-    return opened
+    return _open_all(batch, kind, paths, strict=False)
 
 
-def _open(batch: ImportBatch, kind: ImportKind, path: Path, *, required: Sequence[str]) -> Table:
+def _open_all(batch: ImportBatch, kind: ImportKind, paths: Sequence[Path], *, strict: bool) -> list[OpenFile]:
     fields: Mapping[str, Sequence[str]] = {
         name: SYNONYMS.get(name, (name,)) for name in (*kind.required, *kind.optional)
     }
-    mapping: dict[str, str] = batch.mapping or _remembered(batch, path, fields)
-    return open_table(path, required=required, fields=fields, mapping=mapping)
+    opened: list[OpenFile] = []
+    for file, path in zip(batch.files.order_by("position"), paths, strict=True):
+        try:
+            found = open_tables(
+                path,
+                required=kind.required,
+                any_of=kind.any_of,
+                fields=fields,
+                mapping=batch.mapping or _remembered(batch),
+                strict=strict,
+            )
+            table = found.tables[0]
+            rows = table.estimate()
+        except SheetError as error:
+            raise ImportRefused(f"{file.name}：{error.message}", code=error.code) from None
+        if strict and (why := kind.objection(batch, table.mapping)):
+            raise ImportRefused(f"{file.name}：{why}")
+        if len(opened) >= _KEPT_OPEN:
+            found.close()
+        opened.append(OpenFile(file.position, file.name, found, table, rows))
+    return opened
 
 
-def _remembered(batch: ImportBatch, path: Path, fields: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    sender = sender_of(batch.uploaded_by)
-    saved = ImportMapping.objects.filter(kind=batch.kind, sender=sender)
+def _remembered(batch: ImportBatch) -> Callable[[Sequence[str]], Mapping[str, str]] | None:
+    """What the sender said of the same headers before; of headers in another company, what was said of each last."""
+    sender = sender_of(batch.uploaded_by, batch.county_code)
+    saved = ImportMapping.objects.filter(kind=batch.kind, sender=sender).order_by("-pk")
     if not sender or not saved.exists():
-        return {}
-    table = open_table(path, fields=fields)
-    found = saved.filter(headers_digest=headers_digest(table.headers)).first()
-    return found.mapping if found is not None else {}
+        return None
 
+    def recall(headers: Sequence[str]) -> Mapping[str, str]:
+        same = saved.filter(headers_digest=headers_digest(headers)).first()
+        if same is not None:
+            return dict(same.mapping)
+        keys = set(column_keys(headers))
+        recalled: dict[str, str] = {}
+        for each in saved[:_RECALLED]:
+            for header, field in each.mapping.items():
+                taken = not field.startswith(IGNORE) and field in recalled.values()
+                if header in keys and header not in recalled and not taken:
+                    recalled[header] = field
+        return recalled
 
-def _estimate(path: Path, table: Table) -> int:
-    if table.source.kind == "text":
-        lines = 0
-        with path.open("rb") as file:
-            while block := file.read(1 << 22):
-                lines += block.count(b"\n")
-        return max(lines - table.header_row + 1, 0)
-    height = getattr(getattr(table.source, "table", None), "height", 0)
-    return max(int(height) - table.header_row, 0)
+    return recall
 
 
 def describe(file: OpenFile) -> dict[str, Any]:
@@ -147,7 +144,9 @@ def describe(file: OpenFile) -> dict[str, Any]:
         "header_row": file.table.header_row,
         "headers": list(file.table.headers),
         "columns": columns,
-        "other_sheets": list(file.table.other_sheets),
+        "other_sheets": [*(table.sheet for table in file.found.tables[1:]), *file.found.unread],
+        "hidden_sheets": list(file.found.hidden),
+        "notes": list(file.found.notes),
         "rows": file.rows,
         "kind": file.table.source.kind,
     }

@@ -30,13 +30,18 @@ from foundation.imports.kinds import (
     ImportRefused,
     Refused,
     RowReader,
+    StagedRow,
     import_kind,
 )
 from foundation.imports.models import BatchState, ImportBatch, ReturnedRow
 from foundation.imports.services.receive import clear_staging
 from foundation.scope.places import Places
+from foundation.sheets import Misread
 
 _SEGMENT: Final = 50_000
+
+Row = tuple[int, dict[str, str] | Misread]
+"""Row number, and what its cells say by field."""
 
 
 @transaction.atomic
@@ -141,7 +146,7 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
     return read
 
 
-def _lined(rows: Iterator[tuple[int, dict[str, str]]]) -> Iterator[tuple[int, dict[str, str]]]:
+def _lined(rows: Iterator[Row]) -> Iterator[Row]:
     """Rows under line numbers: several people side by side in one row of the sheet come with one row number."""
     before, block = 0, 0
     for number, cells in rows:
@@ -160,11 +165,11 @@ class _Readers(NamedTuple):
 class _Counted:
     """Counts what passes through it."""
 
-    def __init__(self, source: Iterator[tuple[int, dict[str, str]]]) -> None:
+    def __init__(self, source: Iterator[Row]) -> None:
         self._source = source
         self.count = 0
 
-    def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
+    def __iter__(self) -> Iterator[Row]:
         for item in self._source:
             self.count += 1
             yield item
@@ -177,8 +182,14 @@ def _lines(
     prefix: tuple[str, str],
     readers: _Readers,
 ) -> Iterator[str]:
-    for line, cells in rows:
-        values = readers.row(cells)
+    values: StagedRow | Refused
+    for line, read in rows:
+        if isinstance(read, dict):
+            cells = read
+            values = readers.row(cells)
+        else:
+            cells = read.cells
+            values = Refused(read.code, read.message, read.field)
         if type(values) is Refused:
             # Collected now, written between two COPYs: the connection is busy with this one.
             sent = Sent(cells.get("name", ""), cells.get("id_number", ""))

@@ -50,7 +50,7 @@ class _Part:
 def mark_workbook(source: Path, target: Path | BinaryIO, marks: Marks) -> None:
     """Write the workbook at ``source`` with marks on one sheet.
 
-    The file has passed ``guards.check_workbook``; rows are streamed, so that memory does not grow with them. Raises
+    The file has passed ``foundation.parsing.package``; rows are streamed, so that memory does not grow with them. Raises
     NotMarkable when it is built in a way that is not copied here; what was written to ``target`` is then of no use.
     """
     try:
