@@ -34,6 +34,15 @@ REASONS: Final[dict[str, Word]] = {
     "age_60_or_more": _("已满 60 周岁"),
     "unknown_tier": _("没有选档次，或档次不在方案里"),
     "tier_100_not_allowed": _("不能选 100 元档次"),
+    "birth_date_missing": _("没有出生日期"),
+    "tier_not_chosen": _("还没有选档次"),
+    "no_clause": _("没有对得上的条文"),
+    "route_closed": _("这个途径已经停收"),
+    "late_waived_group": _("有代缴身份而逾期，由谁承担没有写明"),
+    "out_of_period": _("不在缴费期"),
+    "after_coverage_year": _("保障年度已经结束"),
+    "no_cover_left": _("现在缴，本年度已没有报销期"),
+    "higher_tier_not_allowed": _("政府代缴的，不能另选高档次"),
 }
 WARNINGS: Final[dict[str, Word]] = {
     "no_cover_left": _("现在缴，本年度已没有报销期。"),

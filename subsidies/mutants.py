@@ -138,7 +138,7 @@ class _Crowds:
 
     def __init__(self, plan: Plan, known: Sequence[Mapping[str, object]]) -> None:
         self.plan = plan
-        toggles = [toggle for each in plan.admissions for toggle in each.only_if]
+        toggles = [toggle for each in (*plan.admissions, *plan.doubtful) for toggle in each.only_if]
         if plan.medical is not None:
             toggles += [toggle for waiver in plan.medical.waivers for toggle in waiver.only_if]
             toggles += [toggle for unclear in plan.medical.unclear for toggle in unclear.only_if]

@@ -18,7 +18,7 @@ from django.db import connection
 
 from enrollment.models import CollectionPlan
 from subsidies.rules.evaluator import evaluation_sql
-from subsidies.rules.facts import FACT_COLUMNS, facts_row
+from subsidies.rules.facts import FACT_COLUMNS, RESULT_COLUMNS, facts_row
 from subsidies.rules.outcomes import EXTRA_CODE
 from subsidies.rules.parse import load_plan_text
 from subsidies.rules.plan import PERSONAL, Plan
@@ -150,7 +150,8 @@ def _cited(plan: Plan, code: str | None) -> dict[str, str]:
 # worked examples
 
 _EXAMPLE_KEYS: Final = {"id", "insurance", "resident", "payment_date", "expected"}
-_MAPPINGS: Final = ("resident", "expected", "settings")
+_MAPPINGS: Final = ("resident", "expected")
+_TOLD: Final = (*RESULT_COLUMNS, "payers")
 _QUOTE: Final = ("tier", "payment_date", "route")
 _PAYERS: Final = "payers"
 _OF_RULES: Final = ("subsidy_payer", "family_payer", "personal_year", "fiscal_year")
@@ -202,13 +203,15 @@ def facts_of(plan: Plan, example: Mapping[str, Any], subject: int) -> dict[str, 
 
 
 def read_examples(path: Path, plan: str) -> list[dict[str, Any]]:
-    """The examples of a file for a plan. Raises PlanError for a file that is none or another plan's."""
+    """The examples of a file for a plan. Raises PlanError for a file that is none, another plan's, or empty."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise PlanError("no_such_file", path=path.name) from None
     except json.JSONDecodeError as error:
         raise PlanError("not_json", path=path.name, at=error.lineno) from None
+    except RecursionError:
+        raise PlanError("not_json", path=path.name, at=1) from None
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError("unreadable", path=path.name, problem=type(error).__name__) from None
     found = document.get("examples") if isinstance(document, dict) else None
@@ -216,15 +219,30 @@ def read_examples(path: Path, plan: str) -> list[dict[str, Any]]:
         raise PlanError("not_examples", path=path.name, problem="examples")
     if document.get("plan") != plan:
         raise PlanError("other_plan", other=document.get("plan"), plan=plan)
-    for place, example in enumerate(found):
-        if not isinstance(example, dict):
-            raise PlanError("not_examples", path=path.name, problem=f"#{place + 1}")
-        wrong = _EXAMPLE_KEYS - example.keys()
-        wrong |= {key for key in _MAPPINGS if not isinstance(example.get(key) or {}, dict)}
-        if wrong:
-            problem = f"{example.get('id', f'#{place + 1}')}: {', '.join(sorted(wrong))}"
+    if not found:
+        raise PlanError("no_examples", path=path.name)
+    names: set[str] = set()
+    for place, example in enumerate(found, start=1):
+        if wrong := _wrong(example):
+            known = isinstance(example, dict) and isinstance(example.get("id"), str) and example["id"]
+            problem = f"{known or f'#{place}'}: {', '.join(sorted(wrong))}"
             raise PlanError("not_examples", path=path.name, problem=problem)
+        if example["id"] in names:
+            raise PlanError("example_twice", path=path.name, name=example["id"])
+        names.add(example["id"])
     return found
+
+
+def _wrong(example: object) -> set[str]:
+    """The keys of an example that are missing or hold something else than they should."""
+    if not isinstance(example, dict):
+        return {"{}"}
+    wrong = _EXAMPLE_KEYS - example.keys()
+    wrong |= {key for key in _MAPPINGS if not isinstance(example.get(key), dict)}
+    wrong |= {key for key in ("id", "insurance") if not example.get(key) or not isinstance(example[key], str)}
+    if example.get("settings") is not None and not isinstance(example["settings"], dict):
+        wrong.add("settings")
+    return wrong
 
 
 def check_examples(plan: Plan, examples: Sequence[Mapping[str, Any]]) -> Checked:
@@ -259,9 +277,9 @@ def differences(
     for key, wanted in expected.items():
         got = _of_rules(plan, answer, key) if key in _OF_RULES else told(answer, key)
         if key == "warnings" and isinstance(wanted, list) and isinstance(got, list):
-            same = set(wanted) <= set(got)
+            same = all(each in got for each in wanted)
         else:
-            same = got == wanted
+            same = got == wanted and (key in _TOLD or key in _OF_RULES)
         if not same:
             result[key] = (wanted, got)
     return result

@@ -110,6 +110,10 @@ NAMES: Final[dict[str, tuple[Word, dict[str, Word]]]] = {
         _("一分钱分不开时"),
         {"personal_down": _("本人少一分"), "personal_half_up": _("四舍五入")},
     ),
+    "money.odd_cent": (
+        _("几方分不开的一分钱"),
+        {"higher_level": _("上级财政出"), "lower_level": _("下级财政出")},
+    ),
     "plan.window_vs_stage": (_("按时与否看什么"), {"window": _("缴费期"), "stage": _("缴费阶段")}),
 }
 

@@ -268,7 +268,11 @@ SENTENCES: Final[dict[str, _Said]] = {
     "group": lambda plan, effect, row: (
         _("对应：") + _("、").join(category(str(code)) for code in effect.get("categories", ()))
     ),
-    "admission": lambda plan, effect, row: condition(row.condition) or _("所有人"),
+    "admission": lambda plan, effect, row: (
+        _("%(who)s：是否在范围内没有写明，转部门核定") % {"who": condition(row.condition)}
+        if effect.get("decision") == "refer"
+        else condition(row.condition) or _("所有人")
+    ),
     "exclusion": _exclusion,
     "cover": lambda plan, effect, row: _("报销期 %(from)s 至 %(to)s") % effect,
     "standard": _standard,

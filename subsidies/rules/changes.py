@@ -95,7 +95,7 @@ def change_plan(plan: Plan, changes: Mapping[str, str]) -> tuple[Plan, dict[str,
         if key not in known:
             raise _unknown(key, known)
         _check(known[key], value)
-    plan.settings.with_overrides(settings, plan.categories)
+    plan.settings.with_overrides(settings, plan.categories, plan.waiver_codes)
     return (_changed(plan, known, rules) if rules else plan), settings
 
 

@@ -212,7 +212,7 @@ def parse_condition(entry: Entry, groups: Mapping[str, Group]) -> Condition:
         born=_band(born, days=True) if born else None,
         family_kinds=kinds.choices(*FAMILY_KINDS) if kinds else (),
         family_lawful_birth=lawful.flag() if lawful else None,
-        wife_age_from=wife.whole() if wife else None,
+        wife_age_from=wife.age() if wife else None,
         any_of=tuple(parse_condition(item, groups) for item in alternatives.items()) if alternatives else (),
     )
 
@@ -235,7 +235,7 @@ def _band(entry: Entry, *, days: bool) -> Band:
     if first is None and last is None:
         raise entry.error("missing_key", key="from")
     ends: list[int | datetime.date | None] = [
-        None if end is None else (end.date() if days else end.whole()) for end in (first, last)
+        None if end is None else (end.date() if days else end.age()) for end in (first, last)
     ]
     if first and last and str(first.value).zfill(10) > str(last.value).zfill(10):
         raise entry.error("band_backwards")

@@ -109,5 +109,5 @@ def _tier_priced(base: Outcome, settings: Settings, tier: PensionTier, rule: Pai
         government_paid=rule.amount,
         total=personal + rule.amount,
         waiver_code=rule.code,
-        payers=divide(rule.amount, rule.payers),
+        payers=divide(rule.amount, rule.payers, settings),
     )

@@ -34,6 +34,11 @@ from .reasons import Against, context_of, reasons_against
 from .settings import Settings
 from .source import PlanError
 
+# What an answer that is refused after all has not: its amounts and who pays them.
+_PRICED: Final = (
+    "personal_amount", "government_paid_amount", "fiscal_subsidy_amount", "total_amount", "standard_code", "waiver_code",
+    "subsidy_code", "payer_1", "amount_1", "payer_2", "amount_2",
+)  # fmt: skip
 _FALSE_UNLESS_KNOWN: Final = ("in_school", "employee_pension", "employee_medical")
 
 
@@ -59,7 +64,7 @@ def resolve(plan: Plan, insurance: str, overrides: Mapping[str, object] | None =
     overrides = overrides or {}
     if "medical.age_reference_date" in overrides and _printed_birth_dates(plan):
         raise PlanError("printed_band", place="settings.medical.age_reference_date")
-    settings = plan.settings.with_overrides(overrides, plan.categories)
+    settings = plan.settings.with_overrides(overrides, plan.categories, plan.waiver_codes)
     year = settings.whole("medical.fiscal_year")
     if plan.medical is not None and year is not None:
         plan.medical.standard.fiscal_of(year)
@@ -138,6 +143,7 @@ def _answer(parts: Parts) -> dict[str, str]:
         columns["benefit_start"] = f"CASE WHEN o.covered AND {left} THEN p.cover_from END"
         columns["benefit_end"] = f"CASE WHEN {left} THEN o.benefit_end END"
         if parts.refuse_without_cover:
+            columns |= {name: f"CASE WHEN {lapsed} THEN NULL ELSE o.{name} END" for name in _PRICED}
             columns["decision"] = f"CASE WHEN {lapsed} THEN 'refuse' ELSE o.decision END"
             columns["reason"] = f"CASE WHEN {lapsed} THEN 'no_cover_left' ELSE o.reason END"
         warnings["no_cover_left"] = lapsed

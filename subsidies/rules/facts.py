@@ -130,8 +130,8 @@ def facts_row(
         row[key] = part.choice(*known) if (part := entry.get(key)) else None
     for key in ("in_school", "employee_pension", "employee_medical", "first_enrolment"):
         row[key] = part.flag() if (part := entry.get(key)) else None
-    for key in ("disability_grade", "missed_years", "repaired_years"):
-        row[key] = part.whole() if (part := entry.get(key)) else None
+    for key, least, most in (("disability_grade", 1, 4), ("missed_years", 0, 99), ("repaired_years", 0, 99)):
+        row[key] = part.whole(least, most) if (part := entry.get(key)) else None
     codes = part.texts() if (part := entry.get("categories")) else ()
     for code in codes:
         if code not in categories:
@@ -147,7 +147,7 @@ def facts_row(
     if (household := entry.get("household")) is not None:
         household.only(optional=" ".join(_HOUSEHOLD))
         for key, column in _HOUSEHOLD.items():
-            row[column] = part.whole() if (part := household.get(key)) else None
+            row[column] = part.whole(most=999) if (part := household.get(key)) else None
     row["tier"] = str(part.amount()) if (part := asked.get("tier")) else None
     row["payment_date"] = asked.at("payment_date").date().isoformat()
     row["route"] = part.choice(*ROUTES) if (part := asked.get("route")) else None

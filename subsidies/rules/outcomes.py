@@ -54,12 +54,18 @@ def rounding(settings: Settings) -> Rounding:
     return cast(Rounding, settings.choice("money.rounding"))
 
 
-def divide(amount: Decimal, payers: Sequence[PayerShare]) -> tuple[tuple[str, Decimal], ...]:
-    """The government-paid part by payer; payers with nothing to pay are left out."""
+def divide(
+    amount: Decimal, payers: Sequence[PayerShare], settings: Settings
+) -> tuple[tuple[str, Decimal], ...]:
+    """The government-paid part by payer; payers with nothing to pay are left out.
+
+    A cent that cannot be split goes to the first payer, the highest level, or to the last (`money.odd_cent`).
+    """
     if not amount or not payers:
         return ()
-    parts = split(amount, [(each.payer, each.share) for each in payers])
-    return tuple((payer, part) for payer, part in parts.items() if part)
+    lowest = settings.choice("money.odd_cent") == "lower_level"
+    parts = split(amount, [(each.payer, each.share) for each in (reversed(payers) if lowest else payers)])
+    return tuple((each.payer, parts[each.payer]) for each in payers if parts[each.payer])
 
 
 def extra_groups(codes: Sequence[str]) -> tuple[Group, ...]:

@@ -93,9 +93,8 @@ def build_plan(
     known = {*categories, *(root.at("categories").mapping() if root.get("categories") else {})}
     book = _book(root, insurances, known)
     settings = Settings(parse_settings(root.at("settings")) if root.get("settings") else {})
-    if settings.set_values():
-        settings.check_categories(root.at("settings"), known)
     admissions = _admissions(root.at("scope"), book)
+    doubtful = tuple(_admission(item, book, "refer") for item in _listed(root.at("scope"), "unclear"))
     exclusions = tuple(_exclusion(item, book) for item in _listed(root, "exclusions"))
     sections = _insurance_sections(root, insurances)
     medical = parse_medical(part, book) if (part := sections["medical"]) else None
@@ -114,6 +113,9 @@ def build_plan(
         for item in _listed(root, name):
             if name != "lists" or not is_person_list(item):
                 _note(item, name, book)
+    if settings.set_values():
+        printed = {waiver.code for waiver in medical.waivers} if medical else set()
+        settings.check_lists(root.at("settings"), known, printed if text else None)
     if text:
         check_applications(_listed(root, "lists"), (rule.code for rule in book.rules))
 
@@ -131,7 +133,7 @@ def build_plan(
         document_number=word("document_number"),
         issuer=word("issuer"),
         issued_on=part.date() if (part := head.get("issued_on")) else None,
-        coverage_year=head.at("coverage_year").whole(),
+        coverage_year=head.at("coverage_year").year(),
         insurances=insurances,
         collection_mode=head.at("collection_mode").choice("direct", "entrusted"),
         payers=book.payers,
@@ -139,6 +141,7 @@ def build_plan(
         categories=frozenset(known),
         settings=settings,
         admissions=admissions,
+        doubtful=doubtful,
         exclusions=exclusions,
         medical=medical,
         pension=pension,
@@ -178,7 +181,7 @@ def _book(root: Entry, insurances: tuple[str, ...], known: set[str]) -> Book:
 
 
 def _admissions(scope: Entry, book: Book) -> tuple[Admission, ...]:
-    scope.only("admitted", "note")
+    scope.only("admitted", "unclear note")
     admissions = tuple(_admission(item, book) for item in scope.at("admitted").items())
     for insurance in book.insurances:
         if not any(insurance in admission.insurances for admission in admissions):
@@ -216,7 +219,7 @@ def _group(name: str, entry: Entry, known: set[str]) -> Group:
     return Group(name, tuple(codes), numbers)
 
 
-def _admission(entry: Entry, book: Book) -> Admission:
+def _admission(entry: Entry, book: Book, decision: str = "") -> Admission:
     entry.only(f"{_RULE} when", "name insurances only_if certainty setting note")
     insurances = book.insurances_of(entry)
     condition = Condition() if entry.at("when").value == "everybody" else book.needed_condition(entry)
@@ -225,7 +228,7 @@ def _admission(entry: Entry, book: Book) -> Admission:
         "admission",
         insurance=insurances[0] if len(insurances) == 1 else "",
         condition=condition,
-        effect={"insurances": list(insurances)},
+        effect={"insurances": list(insurances), **({"decision": decision} if decision else {})},
     )
     return Admission(code, insurances, condition, clause, book.toggles(entry))
 
@@ -240,7 +243,7 @@ def _exclusion(entry: Entry, book: Book) -> Exclusion:
         raise entry.error("missing_key", key="years")
     effect: dict[str, object] = {"decision": decision, "reason": reason, "insurances": list(insurances)}
     if years is not None:
-        effect["years"] = years.whole()
+        effect["years"] = years.age()
     if born is not None:
         effect["born_from"] = born.date().isoformat()
     code, clause = book.add(
@@ -252,7 +255,7 @@ def _exclusion(entry: Entry, book: Book) -> Exclusion:
         insurances,
         decision,
         clause,
-        years.whole() if years else None,
+        years.age() if years else None,
         born.date() if born else None,
     )
 

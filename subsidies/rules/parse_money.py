@@ -108,7 +108,7 @@ def _standard(entry: Entry, book: Book) -> Standard:
     def figure(part: Entry) -> tuple[Decimal, str]:
         part.only("amount", "label_year")
         year = part.get("label_year")
-        return part.at("amount").amount(), str(year.whole()) if year else ""
+        return part.at("amount").amount(), str(year.year()) if year else ""
 
     personal, personal_year = figure(part) if (part := entry.get("personal")) else (None, "")
     written = entry.get("fiscal")
@@ -222,7 +222,7 @@ def _late(entry: Entry, book: Book) -> Late:
     days, months = part.get("days"), part.get("months")
     if (days is None) == (months is None):
         raise part.error("missing_key", key="days / months")
-    waiting = Waiting(days.whole() if days else None, months.whole() if months else None)
+    waiting = Waiting(days.whole(most=366) if days else None, months.whole(most=12) if months else None)
     effect = {"price": price, **({"days": waiting.days} if days else {"months": waiting.months})}
     code, clause = book.add(entry, "late", insurance="medical", effect=effect)
     return Late(code, price, waiting, clause)
@@ -231,12 +231,12 @@ def _late(entry: Entry, book: Book) -> Late:
 def _interruption(entry: Entry, book: Book) -> Interruption:
     entry.only(f"{_RULE} months each_further_year each_repaired_year", f"{_ABOUT} at_least")
     months, further, repaired = (
-        entry.at(key).whole() for key in ("months", "each_further_year", "each_repaired_year")
+        entry.at(key).whole(most=12) for key in ("months", "each_further_year", "each_repaired_year")
     )
     long_years, long_months = None, 0
     if (least := entry.get("at_least")) is not None:
         least.only("years months")
-        long_years, long_months = least.at("years").whole(), least.at("months").whole()
+        long_years, long_months = least.at("years").whole(most=99), least.at("months").whole(most=99)
     effect: dict[str, object] = {
         "months": months,
         "each_further_year": further,

@@ -78,7 +78,7 @@ class Toggle:
 
 @dataclass(frozen=True)
 class Admission:
-    """Who is within the scope of the plan."""
+    """Who is within the scope of the plan, or, among `Plan.doubtful`, who is referred because that is not clear."""
 
     code: str
     insurances: tuple[str, ...]
@@ -408,6 +408,7 @@ class Plan:
     categories: frozenset[str]
     settings: Settings
     admissions: tuple[Admission, ...]
+    doubtful: tuple[Admission, ...]
     exclusions: tuple[Exclusion, ...]
     medical: Medical | None
     pension: Pension | None
@@ -432,6 +433,11 @@ class Plan:
         if self.pension is None:
             raise PlanError("insurance_not_in_plan", insurance="pension")
         return self.pension
+
+    @property
+    def waiver_codes(self) -> frozenset[str]:
+        """Codes of the medical waivers."""
+        return frozenset(waiver.code for waiver in self.medical.waivers) if self.medical else frozenset()
 
     def rule(self, code: str) -> RuleRow | None:
         return next((rule for rule in self.rules if rule.code == code), None)

@@ -59,7 +59,9 @@ def choices(plan: Plan, medical: Medical, settings: Settings) -> list[Choice]:
         if all(toggle.holds(settings, "medical") for toggle in waiver.only_if)
     ]
     if extra := extra_groups(settings.codes("medical.waiver_categories_extra")):
-        full = divide(standard, medical.extra_payers or (PayerShare(next(iter(plan.payers)), Fraction(1)),))
+        full = divide(
+            standard, medical.extra_payers or (PayerShare(next(iter(plan.payers)), Fraction(1)),), settings
+        )
         found.append(Choice(Condition(groups=extra), EXTRA_CODE, ZERO, full))
     order = settings.codes("medical.payer_tie_order")
     rank = {code: position for position, code in enumerate(order)}
@@ -79,7 +81,7 @@ def _choice(waiver: Waiver, standard: Decimal, settings: Settings) -> Choice:
         condition=waiver.condition,
         code=waiver.code,
         personal=personal,
-        payers=divide(standard - personal, waiver.payers),
+        payers=divide(standard - personal, waiver.payers, settings),
         children_limited=waiver.children_limited,
     )
 
@@ -191,7 +193,9 @@ def _total_cost(
         share = Fraction(choice.personal) / Fraction(standard)
         personal = split(whole, [(PERSONAL, share), ("others", 1 - share)], rounding(settings))[PERSONAL]
         others = whole - personal
-        return replace(late, personal=personal, government_paid=others, payers=divide(others, shares))
+        return replace(
+            late, personal=personal, government_paid=others, payers=divide(others, shares, settings)
+        )
     answer = replace(late, personal=whole - (late.government_paid or ZERO))
     if rule == "personal_share_only":
         return answer

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from .conditions import AgeReference, Condition, Context, date_literal, either
 from .contribution import paid_rules
 from .outcomes import extra_groups
 from .plan import Exclusion, Plan
 from .settings import Settings
+
+_EMPLOYEE: Final = ("employee_medical", "employee_pension")
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,14 @@ def reasons_against(plan: Plan, insurance: str, settings: Settings) -> Iterator[
     if not any(admission.condition.is_empty for admission in admitted):
         within = either(admission.condition.sql(context) for admission in admitted) if admitted else "FALSE"
         yield Against("not_in_scope", "refuse", f"{within} IS NOT TRUE", nearest.code)
+    for each in plan.doubtful:
+        if insurance in each.insurances and all(toggle.holds(settings, insurance) for toggle in each.only_if):
+            yield Against("not_in_scope", "refer", each.condition.sql(context), each.code)
     yield from _excluded(
         plan,
         insurance,
         settings,
-        ("employee_medical", "employee_pension", "in_school", "under_16", "age_60_or_more"),
+        (*_EMPLOYEE, "in_school", "under_16", "age_60_or_more"),
     )
     if insurance == "pension" and plan.contribution().tiers:
         yield from _tier_tests(plan, settings, context)
@@ -86,8 +92,8 @@ def reasons_against(plan: Plan, insurance: str, settings: Settings) -> Iterator[
 def _excluded(plan: Plan, insurance: str, settings: Settings, reasons: tuple[str, ...]) -> Iterator[Against]:
     either_kind = settings.choice("scope.employee_exclusion_mode") == "either"
     for reason in reasons:
-        for exclusion in plan.exclusions:
-            applies = insurance in exclusion.insurances or (either_kind and reason.startswith("employee_"))
+        for exclusion in _for_either(plan) if either_kind else plan.exclusions:
+            applies = insurance in exclusion.insurances or (either_kind and reason in _EMPLOYEE)
             if exclusion.reason != reason or not applies:
                 continue
             decision = exclusion.decision
@@ -95,6 +101,15 @@ def _excluded(plan: Plan, insurance: str, settings: Settings, reasons: tuple[str
                 decision = settings.choice("pension.max_age_action")
             if decision != "accept":
                 yield Against(reason, decision, _exclusion_test(plan, settings, exclusion), exclusion.code)
+
+
+def _for_either(plan: Plan) -> Iterator[Exclusion]:
+    """A plan of one insurance names one employee insurance; read as either, its clause stands for both."""
+    yield from plan.exclusions
+    named = {exclusion.reason: exclusion for exclusion in plan.exclusions if exclusion.reason in _EMPLOYEE}
+    if len(named) == 1:
+        ((reason, exclusion),) = named.items()
+        yield replace(exclusion, reason=next(each for each in _EMPLOYEE if each != reason))
 
 
 def _exclusion_test(plan: Plan, settings: Settings, exclusion: Exclusion) -> str:

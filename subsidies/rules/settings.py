@@ -13,7 +13,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, Literal, cast
 
-from .source import Entry, Path, Plain, PlanError
+from .conditions import ROUTES
+from .source import OLDEST, YEARS, Entry, Path, Plain, PlanError
 
 SEVERE: Final = "severely_disabled"
 """In a list of special groups: a disability card of the grades that count as severe."""
@@ -27,12 +28,16 @@ SettingValue = str | bool | Decimal | int | datetime.date | tuple[str, ...] | tu
 
 @dataclass(frozen=True)
 class Setting:
-    """A named reading: its kind, its default where no plan says otherwise, the values of a choice."""
+    """A named reading: its kind, its default where no plan says otherwise, the values of a choice.
+
+    `within` are the least and the greatest of its whole numbers.
+    """
 
     name: str
     kind: Kind
     default: SettingValue
     values: tuple[str, ...] = ()
+    within: tuple[int, int] = (0, 366)
 
 
 def _choice(name: str, *values: str) -> Setting:
@@ -63,20 +68,20 @@ _ALL: Final = (
     Setting("medical.waiting_exempt_categories", "codes", ()),
     Setting("medical.payer_tie_order", "codes", ()),
     Setting("medical.waiver_channels", "codes", ()),
-    Setting("medical.severe_grades", "grades", (1, 2)),
+    Setting("medical.severe_grades", "grades", (1, 2), within=(1, 4)),
     Setting("medical.window_open", "date", None),
     _choice("medical.multi_category_rule", "lowest_personal_amount"),
     _choice("medical.band70_with_allowance", "refer", "full_price"),
     _choice("medical.household_mode", "warn", "ignore"),
     _choice("medical.registered_poor_scope", "all", "not_out_only"),
-    Setting("medical.family_child_max_age", "whole", None),
+    Setting("medical.family_child_max_age", "whole", None, within=(0, OLDEST)),
     _choice("medical.family_rural_scope", "first_two_kinds", "all_kinds"),
     _choice("medical.newborn_rule", "special_case", "from_birth"),
     Setting("medical.newborn_days", "whole", 90),
     _choice("medical.waiting_month_count", "following_months", "from_payment_day"),
     _choice("medical.waiting_first_missed_year", "fixed_period", "adds_a_month"),
     _choice("medical.interruption_start", "coverage_start", "payment_date"),
-    Setting("medical.fiscal_year", "whole", None),
+    Setting("medical.fiscal_year", "whole", None, within=YEARS),
     # pension
     _choice("pension.max_age_action", "refer", "accept", "refuse"),
     _choice("pension.min_age_reference", "payment_date", "prior_year_end"),
@@ -104,6 +109,7 @@ _ALL: Final = (
     Setting("waiver.determined_at", "date", None),
     _choice("waiver.late_entrants", "keep_as_paid", "refund"),
     _choice("money.rounding", "personal_down", "personal_half_up"),
+    _choice("money.odd_cent", "higher_level", "lower_level"),
     _flag("sponsor.enabled", False),
     # the plan's time
     _choice("plan.window_vs_stage", "window", "stage"),
@@ -179,23 +185,31 @@ class Settings(Mapping[str, SettingValue]):
     def whole(self, name: str) -> int | None:
         return cast(int | None, self[name])
 
-    def check_categories(self, entry: Entry, known: Container[str]) -> None:
-        """Lists of special groups name groups that exist. Raises PlanError at the list that does not."""
-        for name, value in self._values.items():
-            if "categories" in name and isinstance(value, tuple):
-                for code in value:
-                    if code not in known and code not in (SEVERE, WAIVED):
-                        place = next((key for key in entry.mapping() if ALIASES.get(key, key) == name), name)
-                        raise entry.at(place).error("undefined_category", name=code)
+    def check_lists(self, entry: Entry, categories: Container[str], waivers: Container[str] | None) -> None:
+        """Lists name groups, waivers and routes that exist. Raises PlanError at the list that does not.
 
-    def with_overrides(self, overrides: Mapping[str, object], known: Container[str]) -> Settings:
+        `waivers` None leaves the order of ties unchecked.
+        """
+        for name, value in self._values.items():
+            place = next((key for key in entry.mapping() if ALIASES.get(key, key) == name), name)
+            for code in value if isinstance(value, tuple) else ():
+                if "categories" in name and code not in categories and code not in (SEVERE, WAIVED):
+                    raise entry.at(place).error("undefined_category", name=code)
+                if name == "medical.waiver_channels" and code not in ROUTES:
+                    raise entry.at(place).error("not_a_choice", value=code, known=", ".join(ROUTES))
+                if name == "medical.payer_tie_order" and waivers is not None and code not in waivers:
+                    raise entry.at(place).error("undefined_waiver", name=code)
+
+    def with_overrides(
+        self, overrides: Mapping[str, object], categories: Container[str], waivers: Container[str]
+    ) -> Settings:
         """These settings under `overrides` ({name: value}). Raises PlanError for unknown names and values.
 
-        `known` are the codes of special groups a list may name.
+        `categories` and `waivers` are the codes a list may name.
         """
         entry = Entry({name: as_plain(value, name) for name, value in overrides.items()}, ("settings",))
         chosen = Settings(parse_settings(entry))
-        chosen.check_categories(entry, known)
+        chosen.check_lists(entry, categories, waivers)
         return Settings({**self._values, **chosen.set_values()})
 
 
@@ -246,8 +260,8 @@ def _value(setting: Setting, item: Entry) -> SettingValue:
         case "date":
             return item.date()
         case "whole":
-            return item.whole()
+            return item.whole(*setting.within)
         case "grades":
-            return item.whole_numbers()
+            return item.whole_numbers(*setting.within)
         case "codes":
             return tuple(each.code() for each in item.items())

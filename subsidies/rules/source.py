@@ -26,8 +26,11 @@ CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PLAN_CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 LINES: Final = re.compile(r"L\d+(-\d+)?(, ?L?\d+(-\d+)?)*|\S{1,12}〔\d{4}〕\d{1,4}号\S{0,12}")
 """Where a clause stands: lines of the plan's own paper, or the number of another paper."""
-PERCENT: Final = re.compile(r"(\d{1,3}(?:\.\d{1,4})?) ?%")
-FRACTION: Final = re.compile(r"(\d{1,4})/(\d{1,4})")
+YEARS: Final = (1990, 2100)
+OLDEST: Final = 150
+PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,4})?) ?%")
+FRACTION: Final = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
+DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class PlanError(ValueError):
@@ -190,15 +193,28 @@ class Entry:
     def date(self) -> datetime.date:
         text = self.text()
         try:
-            return datetime.date.fromisoformat(text)
+            if DAY.fullmatch(text):
+                return datetime.date.fromisoformat(text)
         except ValueError:
-            raise self.error("not_a_date", value=text) from None
+            pass
+        raise self.error("not_a_date", value=text)
 
-    def whole(self) -> int:
+    def whole(self, least: int = 0, most: int = 999_999_999) -> int:
+        """A whole number from `least` to `most`."""
         text = self.text()
-        if not re.fullmatch(r"\d{1,9}", text):
+        if not re.fullmatch(r"[0-9]{1,9}", text):
             raise self.error("not_a_whole_number", value=text)
+        if not least <= int(text) <= most:
+            raise self.error("out_of_range", value=text, least=least, most=most)
         return int(text)
+
+    def age(self) -> int:
+        """Completed years of a person."""
+        return self.whole(most=OLDEST)
+
+    def year(self) -> int:
+        """A year that a plan, a figure or a setting may be of."""
+        return self.whole(*YEARS)
 
     def amount(self) -> Decimal:
         text = self.text()
@@ -234,8 +250,8 @@ class Entry:
             raise self.error("empty_list")
         return found
 
-    def whole_numbers(self) -> tuple[int, ...]:
-        return tuple(item.whole() for item in self.items())
+    def whole_numbers(self, least: int = 0, most: int = 999_999_999) -> tuple[int, ...]:
+        return tuple(item.whole(least, most) for item in self.items())
 
     def clause(self) -> Clause:
         """The words quoted and where they stand; no rule goes without."""

@@ -16,12 +16,14 @@ from django.test import Client
 from contributions.plans.document import READINGS, TOPICS
 from contributions.plans.settings_words import setting_choice, setting_name
 from contributions.plans.words import SENTENCES, sentence
+from contributions.words import reason
 from enrollment.models import CollectionPlan, PlanStatus
 from foundation.audit.models import AuditEvent
 from foundation.jobs.models import Job, JobState
 from foundation.jobs.services.run import run_job
 from foundation.scope.context import places_scope
 from subsidies.queries import PLANS, fixture_path, plan_from_file
+from subsidies.rules.plan import OWN_REASONS, REASONS
 from subsidies.rules.settings import SETTINGS
 from subsidies.services.plans import load_plan
 from tests.plans.conftest import County, build_county
@@ -203,6 +205,12 @@ def test_every_setting_and_value_has_words() -> None:
         assert setting_name(name) != name
         for value in ("true", "false") if setting.kind == "flag" else setting.values:
             assert setting_choice(name, value) != value, (name, value)
+
+
+def test_every_reason_has_words() -> None:
+    """Nobody reads a code: each reason, also those of silence, is said in Chinese."""
+    for code in (*REASONS, *OWN_REASONS):
+        assert re.search(r"[\u4e00-\u9fff]", reason(code)), code
 
 
 @pytest.mark.parametrize("code", sorted(path.stem for path in PLANS.glob("*.yaml")))

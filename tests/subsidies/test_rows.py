@@ -143,3 +143,85 @@ def test_stages_of_entry_and_summary_are_stored(tmp_path: Path) -> None:
     assert stored["entry"] == ("信息录入", "2031-01-20")
     assert stored["summary"] == ("总结评价", "2031-03-01")
     assert stored["collection"][1] == "2030-12-01", "stages may overlap"
+
+
+NOBODY: dict[str, Any] = {
+    "death_date": "2017-01-01",
+    "other_enrolment": "same_plan_paid",
+    "household_registration": "outside",
+    "employee_medical": True,
+    "employee_pension": True,
+    "in_school": True,
+    "school": "primary",
+    "birth_date": "2015-01-01",
+    "tier": 400,
+}
+PENSION_ORDER: list[tuple[str, dict[str, Any]]] = [
+    ("deceased", {}),
+    ("duplicate", {"death_date": None}),
+    ("not_in_scope", {"other_enrolment": None}),
+    ("employee_pension", {"household_registration": "local"}),
+    ("in_school", {"employee_pension": False}),
+    ("under_16", {"in_school": False, "school": None}),
+    ("age_60_or_more", {"birth_date": "1940-01-01"}),
+    ("unknown_tier", {"birth_date": "1985-05-05"}),
+    ("tier_100_not_allowed", {"tier": 100}),
+]
+MEDICAL_ORDER: list[tuple[str, dict[str, Any]]] = [
+    ("deceased", {}),
+    ("duplicate", {"death_date": None}),
+    ("duplicate_elsewhere", {"other_enrolment": "medical_outside_pool_city"}),
+    ("duplicate_in_city", {"other_enrolment": "medical_other_county_same_city"}),
+    ("not_in_scope", {"other_enrolment": None}),
+    ("employee_medical", {"household_registration": "local"}),
+]
+
+
+@pytest.mark.covers("E018", "E019", "E023", "E024")
+@pytest.mark.parametrize(
+    "plan, day",
+    [
+        ("shanting-2023", "2022-11-30"),
+        ("yicheng-2022", "2021-11-30"),
+        ("dianzi-2018", "2017-11-30"),
+        ("tengzhou-2023", "2022-11-30"),
+    ],
+)
+def test_of_several_reasons_the_first_is_given(plan: str, day: str, tmp_path: Path) -> None:
+    """Somebody with every reason against him loses them one by one; either kind of employment counts when set so."""
+    asked = []
+    for insurance, order in (("medical", MEDICAL_ORDER), ("pension", PENSION_ORDER)):
+        if plan == "tengzhou-2023" and insurance == "pension":
+            continue
+        facts = dict(NOBODY)
+        for reason, change in order:
+            facts |= change
+            expected = {"reason": reason, "personal_amount": None, "payers": {}, "benefit_start": None}
+            asked.append(example(f"{insurance} {reason}", insurance, expected, payment_date=day, **facts))
+    both = NOBODY | {"death_date": None, "other_enrolment": None, "household_registration": "local"}
+    asked.append(
+        example("either", "medical", {"decision": "refuse", "reason": "employee_pension"}, payment_date=day,
+                **(both | {"employee_medical": False}), settings={"scope.employee_exclusion_mode": "either"})
+    )  # fmt: skip
+    holds(plan, asked, tmp_path)
+
+
+def test_of_several_reasons_the_first_is_given_where_a_birth_date_is_printed(tmp_path: Path) -> None:
+    """湛河 refuses by birth date, refers who paid elsewhere, and admits for medical by area alone."""
+    facts = NOBODY | {"tier": None}
+    asked = []
+    for reason, change in PENSION_ORDER[:-2]:
+        facts |= change
+        asked.append(
+            example(f"pension {reason}", "pension", {"reason": reason}, payment_date="2018-11-01", **facts)
+        )
+    facts = NOBODY | {"tier": None, "school": "university"}
+    for reason, change in MEDICAL_ORDER[:-2]:
+        facts |= change
+        asked.append(
+            example(f"medical {reason}", "medical", {"reason": reason}, payment_date="2018-11-01", **facts)
+        )
+    facts |= {"other_enrolment": None}
+    asked.append(example("student of elsewhere", "medical", {"reason": "employee_medical"}, payment_date="2018-11-01",
+                         **facts))  # fmt: skip
+    holds("zhanhe-2018", asked, tmp_path)
