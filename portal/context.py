@@ -32,6 +32,7 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
         "book",
         [
             (gettext_noop("征缴方案"), "plans:list", _PLAN_READERS),
+            (gettext_noop("年度"), "seasons:season", ACTS["read_season"]),
             (gettext_noop("测算"), "plans:budgets", _BUDGETERS),
             (gettext_noop("规则"), "admin:subsidies_rule_changelist", "subsidies.rule"),
             (gettext_noop("任务数"), "admin:enrollment_target_changelist", "enrollment.target"),

@@ -47,5 +47,6 @@ APPS = [
     ("rosters/", "rosters.urls"),
     ("notices/", "notices.urls"),
     ("progress/", "progress.urls"),
+    ("seasons/", "seasons.urls"),
 ]
 urlpatterns += [path(prefix, include(module)) for prefix, module in APPS]

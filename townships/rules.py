@@ -99,6 +99,7 @@ def permits(role: str, label: str, action: str = VIEW) -> bool:
 
 
 _REGISTER_ROLES: Final = frozenset({"tax_bureau", "medical_bureau", "hr_bureau", "township_clerk", "auditor"})
+_BUREAUS: Final = frozenset({"tax_bureau", "medical_bureau", "hr_bureau"})
 # What people do outside the lists: pages, API and jobs.
 ACTS: Final[dict[str, frozenset[str]]] = {
     "collect": frozenset({"village_agent", "township_clerk", "tax_bureau"}),
@@ -119,6 +120,15 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "read_plans": OFFICE_ROLES | {"county_leader"},
     # Publishing, amending and closing bind a whole county: for the bureaus that carry the plan out.
     "manage_plans": frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau"}),
+    # The turn of the year: the bureaus open and close it, who looks after residents confirms, the administrator
+    # alone opens a closed one again. Archived workbooks name everybody with whole numbers.
+    "read_season": (OFFICE_ROLES - {"department"}) | {"county_leader"},
+    "read_confirmations": _REGISTER_ROLES,
+    "open_season": _BUREAUS,
+    "confirm_season": _REGISTER_ROLES - {"auditor"},
+    "close_season": _BUREAUS,
+    "reopen_season": frozenset({"admin"}),
+    "read_archive": _BUREAUS,
     "budget": frozenset(
         {"admin", "tax_bureau", "medical_bureau", "hr_bureau", "finance_bureau", "auditor", "county_leader"}
     ),

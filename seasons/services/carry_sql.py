@@ -214,6 +214,12 @@ _LAPSED: Final = """
     GROUP BY m.resident_id
 """
 
+# What a registration made later, by a decision, takes from last year.
+_LAST_YEAR: Final = """jsonb_build_object(
+        'tier', CASE WHEN v.tier_problem IS NULL THEN v.tier_before::text END,
+        'last_tier', CASE WHEN v.settled THEN v.tier_before::text END,
+        'missed', nullif(v.missed, 0), 'repaired', nullif(v.repaired, 0))"""
+
 CONFIRM: Final = f"""
 INSERT INTO seasons_confirmation (township_id, unit_id, plan_id, resident_id, insurance, reason, carried,
     registration_before_id, detail, decision)
@@ -221,11 +227,13 @@ WITH carried AS MATERIALIZED (SELECT * FROM season_verdict WHERE held IS NULL AN
 SELECT f.township_id, f.unit_id, %(plan)s, f.resident_id, f.insurance, f.reason, g.id IS NOT NULL, f.before_id,
        jsonb_strip_nulls(f.detail), ''
 FROM (
-    SELECT v.*, v.held AS reason, jsonb_build_object('on', v.death_date, 'closed', nullif(v.closing_reason, '')) AS detail
+    SELECT v.*, v.held AS reason, {_LAST_YEAR} || CASE WHEN v.held = 'deceased' THEN jsonb_build_object(
+        'on', v.death_date, 'closed', nullif(v.closing_reason, '')) ELSE jsonb_build_object(
+        'closed', nullif(v.closing_reason, '')) END AS detail
     FROM season_verdict v WHERE v.held IS NOT NULL AND v.before_id IS NOT NULL
       AND NOT (v.held = 'age_60_or_more' AND v.birth_date > %(sixty_after)s)
     UNION ALL
-    SELECT v.*, 'new_sixty', '{{}}'::jsonb FROM season_verdict v
+    SELECT v.*, 'new_sixty', CASE WHEN v.held IS NULL THEN '{{}}'::jsonb ELSE {_LAST_YEAR} END FROM season_verdict v
     WHERE v.before_id IS NOT NULL AND (v.held IS NULL OR v.held = 'age_60_or_more')
       AND v.birth_date > %(sixty_after)s AND v.birth_date <= %(sixty_until)s
     UNION ALL

@@ -107,7 +107,8 @@ class Year:
                 lines = tuple(
                     LineOrder(c.registration_id, c.pk, c.version, c.personal_amount) for c in charges
                 )
-                record_payment(by=self.cast.user("tax_bureau"), order=self.order(lines))
+                if lines:
+                    record_payment(by=self.cast.user("tax_bureau"), order=self.order(lines))
 
     def order(self, lines: tuple[LineOrder, ...]) -> PaymentOrder:
         """Money for these lines, handed over now."""

@@ -60,7 +60,7 @@ def test_the_dead_and_the_employed_wait_and_are_not_carried(year: Year) -> None:
     assert year.registered("职一", "medical") is not None
     assert year.registered("职二") is None
     row = year.listed("死一")["medical", "deceased"]
-    assert (row.carried, row.detail, row.decision) == (False, {"on": "2023-03-01"}, "")
+    assert (row.carried, row.detail["on"], row.decision) == (False, "2023-03-01", "")
     assert set(year.listed("销一")) == {("medical", "employee_medical")}
 
 

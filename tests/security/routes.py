@@ -16,6 +16,7 @@ from contributions.models import Charge, Payment
 from enrollment.models import Household, Resident
 from notices.models import Posting
 from rosters.models import Roster
+from seasons.models import Confirmation
 from tests.api.conftest import body_for
 from tests.security.conftest import Side
 
@@ -132,6 +133,18 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     "/progress/<slug:code>/<slug:unit_code>/": [
         lambda s: Knock(f"/progress/{s.unit.township.code}/{s.unit.code}/"),
     ],
+    "/seasons/<slug:code>/confirm/": [
+        lambda s: Knock(f"/seasons/{s.rows[Charge].plan.code}/confirm/?township={s.unit.township.code}"),
+    ],
+    "/seasons/<slug:code>/confirm.xlsx": [
+        lambda s: Knock(f"/seasons/{s.rows[Charge].plan.code}/confirm.xlsx?township={s.unit.township.code}"),
+    ],
+    "/seasons/<slug:code>/confirm/decide/": [
+        lambda s: Knock(
+            f"/seasons/{s.rows[Charge].plan.code}/confirm/decide/",
+            {"line": s.pk(Confirmation), "decision": "leave_out"},
+        ),
+    ],
 }
 
 # Routes whose answer depends on who asks alone: nothing beyond his scope may stand in it.
@@ -155,6 +168,8 @@ LISTS: dict[str, Knock] = {
     "/plans/<slug:code>/what-if/workbook.xlsx": Knock(
         "/plans/shanting-2023/what-if/workbook.xlsx?a.medical.personal=380"
     ),
+    "/seasons/": Knock("/seasons/?plan=shanting-2023"),
+    "/seasons/<slug:code>/open/": Knock("/seasons/shanting-2023/open/", {"source": "shanting-2023"}),
     "/favicon.ico": Knock("/favicon.ico"),
     "/demo/enter/": Knock("/demo/enter/", {"role": "admin"}),
     "/admin/": Knock("/admin/"),
