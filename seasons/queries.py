@@ -21,13 +21,12 @@ from townships.models import CollectingUnit, Township, User
 
 
 def plans_of(user: User) -> list[CollectionPlan]:
-    """The newest version of each plan of the user's county, newest year first."""
+    """The plans of the user's county in the version in force, newest year first."""
     # a plan holds nobody's data: whoever works for the county reads it
-    plans = CollectionPlan.objects.filter(county_id=user.county_id or 0).select_related("county", "township")
-    newest: dict[str, CollectionPlan] = {}
-    for plan in plans.defer("document").order_by("-coverage_year", "code", "-version"):
-        newest.setdefault(plan.code, plan)
-    return list(newest.values())
+    plans = CollectionPlan.objects.in_force().filter(county_id=user.county_id or 0)
+    return list(
+        plans.select_related("county", "township").defer("document").order_by("-coverage_year", "code")
+    )
 
 
 @dataclass

@@ -24,6 +24,11 @@ CLOSED_AS: Final = {
     "户口迁出": "left",
 }
 
+# Closing reasons after which an unpaid year is a year missed; none is the first of them.
+GAPS: Final = ("", "自愿不参保", "失联", "空挂户")
+# A registration closed because its record was merged into another: that one goes on.
+SAME_PERSON: Final = "重复档案"
+
 SIXTEEN, SIXTY = 16, 60
 
 

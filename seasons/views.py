@@ -34,8 +34,8 @@ from seasons.layouts import TO_CONFIRM
 from seasons.models import Confirmation, Decision, Reason
 from seasons.rules import CANDIDATES, HELD, LOOKED_AT
 from seasons.services.confirm import MOST, CannotDecide, decide
+from seasons.services.opening import IMPORTED, CannotOpen, prior_payments, request_opening
 from seasons.services.opening import KIND as OPENING_KIND
-from seasons.services.opening import CannotOpen, request_opening
 from seasons.words import ADVICE, evidence, last_tier
 from townships.access import user_who_may
 from townships.models import Township, User
@@ -86,6 +86,7 @@ def season(request: HttpRequest) -> HttpResponse:
         "today": today,
         "opening": opening,
         "sources": sources,
+        "imported": IMPORTED if opening is None and prior_payments(plan).exists() else "",
         "now": queries.year_figures(user, plan),
         "before": queries.year_figures(user, before) if before is not None else None,
         "stages": stages,
@@ -141,7 +142,8 @@ def _to(plan: CollectionPlan) -> HttpResponse:
 def open_year(request: HttpRequest, code: str) -> HttpResponse:
     """Ask for the opening of a year from the plan named; the job shows on the year's page."""
     user = user_who_may(request, "open_season")
-    plan, source = _plan(user, code), _plan(user, request.POST.get("source", ""))
+    plan, named = _plan(user, code), request.POST.get("source", "")
+    source = None if named == IMPORTED else _plan(user, named)
     try:
         request_opening(by=user, plan=plan, source=source)
     except CannotOpen as error:

@@ -38,7 +38,8 @@ def evidence(row: Confirmation, *, units: Mapping[int, str], groups: Mapping[str
     detail: dict[str, Any] = row.detail
     parts: list[str] = []
     if on := detail.get("on"):
-        parts.append(_("%(day)s 死亡") % {"day": on})
+        said = _("%(day)s 死亡") if row.reason == Reason.DECEASED else _("%(day)s 迁出或注销")
+        parts.append(said % {"day": on})
     if closed := detail.get("closed"):
         parts.append(_("上年销号：%(reason)s") % {"reason": closed})
     for ended in detail.get("ended", []):

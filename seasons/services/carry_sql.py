@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from contributions.queries import facts_sql
-from seasons.rules import CLOSED_AS, HELD
+from enrollment.services.imports.holders import holders
+from seasons.rules import CLOSED_AS, GAPS, HELD, SAME_PERSON
 from subsidies.rules.evaluator import resolve
 from subsidies.rules.facts import FACT_COLUMNS
 from subsidies.rules.plan import Plan
@@ -22,14 +23,14 @@ from subsidies.rules.reasons import Against, reasons_against
 
 BEFORE_COLUMNS: Final = (
     "before_id, resident_id, insurance, unit_before, tier_before, closing_reason, missed_years, repaired_years,"
-    " settled, refused, candidate, merged_into, township_id, unit_id, village_id, birth_date"
+    " settled, refused, candidate, merged_into, township_id, unit_id, village_id, birth_date, left_on"
 )
 
 MAKE_BEFORE: Final = """
 CREATE TEMPORARY TABLE season_before (
     before_id bigint, resident_id bigint, insurance text, unit_before int, tier_before numeric(12, 2),
     closing_reason text, missed_years int, repaired_years int, settled boolean, refused boolean, candidate text,
-    merged_into bigint, township_id int, unit_id int, village_id int, birth_date date
+    merged_into bigint, township_id int, unit_id int, village_id int, birth_date date, left_on date
 ) ON COMMIT DROP
 """
 
@@ -38,7 +39,7 @@ FROM_PLAN: Final = f"""
 INSERT INTO season_before ({BEFORE_COLUMNS})
 WITH owed AS (
     SELECT registration_id, sum(personal_amount) AS due FROM contributions_charge
-    WHERE plan_id = ANY (%(sources)s) AND unit_id = ANY (%(units)s) AND current AND for_year = %(year_before)s
+    WHERE plan_id = %(source)s AND unit_id = ANY (%(units)s) AND current AND for_year = %(year_before)s
     GROUP BY registration_id
 ), paid AS (
     SELECT registration_id, sum(amount) AS paid FROM contributions_paymentline
@@ -50,48 +51,70 @@ SELECT g.id, r.id, g.insurance, g.unit_id, g.tier, g.closing_reason, g.missed_ye
            SELECT a.decision = 'refuse' FROM contributions_assessment a
            WHERE a.resident_id = g.resident_id AND a.insurance = g.insurance
              AND a.coverage_year = %(year_before)s), false),
-       NULL, r.merged_into_id, r.township_id, r.unit_id, r.village_id, r.birth_date
+       NULL, r.merged_into_id, r.township_id, r.unit_id, r.village_id, r.birth_date, r.left_on
 FROM enrollment_registration g
 JOIN enrollment_resident r ON r.id = g.resident_id
 LEFT JOIN owed o ON o.registration_id = g.id
 LEFT JOIN paid p ON p.registration_id = g.id
-WHERE g.plan_id = ANY (%(sources)s) AND g.unit_id = ANY (%(units)s) AND g.insurance = ANY (%(insurances)s)
+WHERE g.plan_id = %(source)s AND g.unit_id = ANY (%(units)s) AND g.insurance = ANY (%(insurances)s)
+  AND g.closing_reason <> '{SAME_PERSON}'
+"""
+
+# Where last year was not kept here: who paid for it, as the tax side told it. What was paid for pension was the tier.
+FROM_PRIOR: Final = f"""
+INSERT INTO season_before ({BEFORE_COLUMNS})
+SELECT NULL, r.id, p.insurance, min(p.unit_id), CASE WHEN p.insurance = 'pension' THEN sum(p.amount) END, '', 0, 0,
+       true, false, NULL, NULL, r.township_id, r.unit_id, r.village_id, r.birth_date, r.left_on
+FROM enrollment_priorpayment p
+JOIN {holders("r.id, r.township_id, r.unit_id, r.village_id, r.birth_date, r.left_on")} r ON r.by_number = p.number_index
+WHERE p.county_id = %(county)s AND p.coverage_year = %(year_before)s AND p.unit_id = ANY (%(units)s)
+  AND p.insurance = ANY (%(insurances)s)
+GROUP BY r.id, p.insurance, r.township_id, r.unit_id, r.village_id, r.birth_date, r.left_on
 """
 
 # Who may join pension now: sixteen since, or refused as a pupil last year and out of school today.
 CANDIDATES: Final = f"""
 INSERT INTO season_before ({BEFORE_COLUMNS})
 SELECT NULL, r.id, 'pension', NULL, NULL, '', 0, 0, true, false, found.reason, NULL, r.township_id, r.unit_id,
-       r.village_id, r.birth_date
+       r.village_id, r.birth_date, r.left_on
 FROM (
     SELECT id AS resident_id, 'new_sixteen' AS reason FROM enrollment_resident
     WHERE unit_id = ANY (%(units)s) AND birth_date > %(sixteen_after)s AND birth_date <= %(sixteen_until)s
     UNION ALL
     SELECT a.resident_id, 'left_school' FROM contributions_assessment a
-    WHERE a.plan_id = ANY (%(sources)s) AND a.insurance = 'pension' AND a.unit_id = ANY (%(units)s)
+    WHERE a.plan_id = %(source)s::int AND a.insurance = 'pension' AND a.unit_id = ANY (%(units)s)
       AND a.reason = 'in_school'
 ) found
 JOIN enrollment_resident r ON r.id = found.resident_id
-WHERE r.county_id = %(county)s AND r.merged_into_id IS NULL AND r.death_date IS NULL AND NOT r.in_school
+WHERE r.county_id = %(county)s AND r.merged_into_id IS NULL AND r.death_date IS NULL AND r.left_on IS NULL AND NOT r.in_school
   AND (found.reason = 'new_sixteen' OR r.birth_date <= %(sixteen_after)s)
   AND NOT EXISTS (
     SELECT FROM enrollment_registration g WHERE g.resident_id = r.id AND g.insurance = 'pension'
-      AND (g.coverage_year = %(year)s OR g.plan_id = ANY (%(sources)s)))
+      AND (g.coverage_year = %(year)s OR g.plan_id = %(source)s::int))
+  AND NOT EXISTS (
+    SELECT FROM season_before b WHERE b.resident_id = r.id AND b.insurance = 'pension')
 """
 
 # Somebody merged into another record goes on as that one.
 FOLLOW_MERGED: Final = """
 UPDATE season_before b
 SET resident_id = r.id, township_id = r.township_id, unit_id = r.unit_id, village_id = r.village_id,
-    birth_date = r.birth_date
+    birth_date = r.birth_date, left_on = r.left_on
 FROM enrollment_resident r WHERE b.merged_into IS NOT NULL AND r.id = b.merged_into
+"""
+
+# Two records of one person: the one that was settled speaks.
+ONE_EACH: Final = """
+DELETE FROM season_before b USING season_before o
+WHERE o.resident_id = b.resident_id AND o.insurance = b.insurance AND o.candidate IS NULL
+  AND (o.settled, -o.before_id) > (b.settled, -b.before_id)
 """
 
 MAKE_VERDICT: Final = """
 CREATE TEMPORARY TABLE season_verdict (
     before_id bigint, resident_id bigint, insurance text, unit_before int, tier_before numeric(12, 2),
     closing_reason text, settled boolean, candidate text, township_id int, unit_id int, village_id int,
-    birth_date date, death_date date, elsewhere boolean, held text, tier_problem text, missed int, repaired int,
+    birth_date date, death_date date, left_on date, elsewhere boolean, held text, tier_problem text, missed int, repaired int,
     missed_now boolean
 ) ON COMMIT DROP
 """
@@ -110,21 +133,23 @@ def verdict_sql(book: Plan, insurance: str) -> str:
 INSERT INTO season_verdict
 WITH facts AS ({facts})
 SELECT f.before_id, f.resident_id, f.insurance, f.unit_before, f.tier_before, f.closing_reason, f.settled, f.candidate,
-       f.township_id, f.unit_id, f.village_id, f.birth_date, f.death_date, f.other_enrolment IS NOT NULL,
+       f.township_id, f.unit_id, f.village_id, f.birth_date, f.death_date, f.left_on, f.other_enrolment IS NOT NULL,
        {_held(against, insurance)}, {_tier_problem(against)},
-       CASE WHEN f.settled THEN 0 ELSE f.missed_before + f.missed_now::int END,
-       CASE WHEN f.settled THEN 0 ELSE f.repaired_before END, f.missed_now
+       CASE WHEN f.settled THEN 0 ELSE f.missed_before + f.gap::int END,
+       CASE WHEN f.settled THEN 0 ELSE f.repaired_before END, f.gap AND f.closing_reason = ''
 FROM (
     SELECT b.before_id, b.resident_id, b.insurance, b.unit_before, b.tier_before, b.tier_before AS tier,
-           b.closing_reason, b.settled, b.candidate, b.township_id, b.unit_id, b.village_id,
+           b.closing_reason, b.settled, b.candidate, b.township_id, b.unit_id, b.village_id, b.left_on,
            b.missed_years AS missed_before, b.repaired_years AS repaired_before,
-           %(priced)s AND NOT b.settled AND NOT b.refused AND b.closing_reason = '' AS missed_now, {known}
+           %(priced)s AND NOT b.settled AND NOT b.refused AND b.closing_reason IN ({_GAPS}) AS gap, {known}
     FROM season_before b JOIN facts x ON x.subject = b.resident_id
     WHERE b.insurance = %(insurance)s
 ) f
 """
 
 
+# Not paid for one of these closing reasons (or for none) is a year missed; employed, in school or paid elsewhere is not.
+_GAPS: Final = ", ".join(f"'{word}'" for word in GAPS)
 # Facts that come from last year's row, not from the register.
 _OWN_COLUMNS: Final = frozenset({"subject", "tier", "missed_years", "repaired_years", "first_enrolment"})
 
@@ -154,6 +179,7 @@ def _held(against: Iterable[Against], insurance: str) -> str:
         [
             ("deceased", "f.death_date IS NOT NULL"),
             *((reason, f"f.closing_reason = '{word}'") for word, reason in closed.items()),
+            ("left", "f.left_on IS NOT NULL"),
             ("left", "%(township)s::int IS NOT NULL AND f.township_id <> %(township)s"),
             *((each.reason, each.test) for each in against if each.reason in HELD),
         ]
@@ -176,7 +202,7 @@ SELECT v.township_id, v.unit_id, v.village_id, v.resident_id, %(plan)s, v.insura
        CASE WHEN v.tier_problem IS NULL THEN v.tier_before END, CASE WHEN v.settled THEN v.tier_before END, false,
        v.missed, v.repaired, ''
 FROM season_verdict v
-WHERE v.held IS NULL AND v.before_id IS NOT NULL AND NOT {_LEFT_OUT}
+WHERE v.held IS NULL AND v.candidate IS NULL AND NOT {_LEFT_OUT}
 ON CONFLICT (resident_id, insurance, coverage_year) DO NOTHING
 """
 
@@ -186,7 +212,7 @@ UPDATE enrollment_registration g
 SET last_tier = coalesce(v.last_tier, g.last_tier), missed_years = v.missed, repaired_years = v.repaired
 FROM (
     SELECT resident_id, insurance, missed, repaired, CASE WHEN settled THEN tier_before END AS last_tier
-    FROM season_verdict WHERE before_id IS NOT NULL
+    FROM season_verdict WHERE candidate IS NULL
 ) v
 WHERE g.plan_id = %(plan)s AND g.resident_id = v.resident_id AND g.insurance = v.insurance
   AND g.coverage_year = %(year)s
@@ -223,18 +249,17 @@ _LAST_YEAR: Final = """jsonb_build_object(
 CONFIRM: Final = f"""
 INSERT INTO seasons_confirmation (township_id, unit_id, plan_id, resident_id, insurance, reason, carried,
     registration_before_id, detail, decision)
-WITH carried AS MATERIALIZED (SELECT * FROM season_verdict WHERE held IS NULL AND before_id IS NOT NULL)
+WITH carried AS MATERIALIZED (SELECT * FROM season_verdict WHERE held IS NULL AND candidate IS NULL)
 SELECT f.township_id, f.unit_id, %(plan)s, f.resident_id, f.insurance, f.reason, g.id IS NOT NULL, f.before_id,
        jsonb_strip_nulls(f.detail), ''
 FROM (
-    SELECT v.*, v.held AS reason, {_LAST_YEAR} || CASE WHEN v.held = 'deceased' THEN jsonb_build_object(
-        'on', v.death_date, 'closed', nullif(v.closing_reason, '')) ELSE jsonb_build_object(
-        'closed', nullif(v.closing_reason, '')) END AS detail
-    FROM season_verdict v WHERE v.held IS NOT NULL AND v.before_id IS NOT NULL
+    SELECT v.*, v.held AS reason, {_LAST_YEAR} || jsonb_build_object('closed', nullif(v.closing_reason, ''),
+        'on', CASE v.held WHEN 'deceased' THEN v.death_date WHEN 'left' THEN v.left_on END) AS detail
+    FROM season_verdict v WHERE v.held IS NOT NULL AND v.candidate IS NULL
       AND NOT (v.held = 'age_60_or_more' AND v.birth_date > %(sixty_after)s)
     UNION ALL
     SELECT v.*, 'new_sixty', CASE WHEN v.held IS NULL THEN '{{}}'::jsonb ELSE {_LAST_YEAR} END FROM season_verdict v
-    WHERE v.before_id IS NOT NULL AND (v.held IS NULL OR v.held = 'age_60_or_more')
+    WHERE v.candidate IS NULL AND (v.held IS NULL OR v.held = 'age_60_or_more')
       AND v.birth_date > %(sixty_after)s AND v.birth_date <= %(sixty_until)s
     UNION ALL
     SELECT v.*, v.candidate, '{{}}' FROM season_verdict v WHERE v.candidate IS NOT NULL AND v.held IS NULL

@@ -63,7 +63,7 @@ SELECT DISTINCT ON (c.resident_id, c.insurance) r.township_id, r.unit_id, r.vill
 FROM season_chosen s
 JOIN seasons_confirmation c USING (resident_id, insurance)
 JOIN enrollment_resident r ON r.id = c.resident_id
-WHERE c.plan_id = %(plan)s
+WHERE c.plan_id = %(plan)s AND NOT s.kept
 ORDER BY c.resident_id, c.insurance, c.registration_before_id NULLS LAST, c.id
 ON CONFLICT (resident_id, insurance, coverage_year) DO NOTHING
 """
@@ -78,7 +78,9 @@ WHERE g.resident_id = s.resident_id AND g.insurance = s.insurance AND g.coverage
 # Somebody who lives elsewhere by now is for that place, or for the county.
 _ELSEWHERE: Final = """
 UPDATE season_chosen s SET kept = true
-WHERE NOT EXISTS (SELECT FROM enrollment_resident r WHERE r.id = s.resident_id)
+WHERE NOT EXISTS (
+    SELECT FROM enrollment_resident r WHERE r.id = s.resident_id AND r.merged_into_id IS NULL
+      AND (r.township_id = ANY (%(townships)s) OR r.unit_id = ANY (%(living)s)))
 """
 _TAKE: Final = """
 DELETE FROM enrollment_registration g USING season_chosen s
@@ -112,7 +114,9 @@ def decide(*, by: User, plan: CollectionPlan, chosen: ScopedQuerySet, decision: 
         raise CannotDecide(_("没有选中任何人，请先勾选。"))
     if len(ids) > MOST:
         raise CannotDecide(_("一次最多处理 %(n)s 人，请先选一个镇街。") % {"n": f"{MOST:,}"})
-    values = {"ids": ids, "plan": plan.pk, "year": plan.coverage_year, "by": by.pk, "decision": decision}
+    places = by.scope_places()
+    values: dict[str, Any] = {"townships": sorted(places.townships), "living": sorted(places.units)}
+    values |= {"ids": ids, "plan": plan.pk, "year": plan.coverage_year, "by": by.pk, "decision": decision}
     if decision == Decision.DONE:
         lines = Confirmation.objects.filter(pk__in=ids).update(
             decision=decision, decided_by=by, decided_at=timezone.now()
@@ -132,7 +136,7 @@ def _settle(values: dict[str, Any]) -> Decided:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.season_chosen")
         cursor.execute(_CHOOSE, values)
         if values["decision"] == Decision.CARRY:
-            cursor.execute(_ELSEWHERE)
+            cursor.execute(_ELSEWHERE, values)
             kept = cursor.rowcount
             cursor.execute(_CARRY, values)
             made = cursor.rowcount

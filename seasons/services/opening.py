@@ -13,12 +13,12 @@ from datetime import date
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Count, Min
+from django.db.models import Count, Min, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contributions.models import Charge
-from enrollment.models import CollectionPlan, PlanStatus, Registration, Window
+from enrollment.models import CollectionPlan, PlanStatus, PriorPayment, Registration, Window
 from foundation.audit.services import record
 from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.clock.services import business_date
@@ -36,6 +36,9 @@ from townships.models import CollectingUnit
 from townships.queries import county_places
 
 KIND: Final = "open_season"
+# What stands for last year's plan where the portal did not keep last year.
+IMPORTED: Final = "last_year_payments"
+IMPORTED_WORDS: Final = gettext_lazy("导入的上年缴费记录")
 # Registrations of last year a part carries; a dozen parts show progress and keep a kill cheap.
 PARTS: Final = 12
 SMALLEST, LARGEST = 10_000, 250_000
@@ -58,21 +61,22 @@ def request_opening(
     *,
     by: Any,
     plan: CollectionPlan,
-    source: CollectionPlan,
+    source: CollectionPlan | None,
     part: int = 0,
 ) -> Job:
     """Queue the opening of ``plan`` from ``source``, or join the open request. ``part`` cuts it otherwise.
 
-    Raises CannotOpen for a plan of another county, of no earlier year, that is closed, whose rules cannot be read,
-    and for a year opened from another one before.
+    Without a source it is opened from the imported payments of the year before. Raises CannotOpen for a plan of another
+    county, of no earlier year, that is closed, whose rules cannot be read, where nothing was imported, and for a year
+    opened from another one before.
     """
     _check(plan, source)
     with transaction.atomic():
         opening, made = SeasonOpening.objects.select_for_update().get_or_create(
             plan=plan, defaults={"source": source, "opened_by": by}
         )
-        if not made and opening.source_id != source.pk:
-            name = opening.source.name if opening.source else ""
+        if not made and opening.source_id != (source.pk if source else None):
+            name = opening.source.name if opening.source else IMPORTED_WORDS
             raise CannotOpen(_("这个年度已经从“%(name)s”开启过，不能换一个来源。") % {"name": name})
         return queue.submit(
             by=by,
@@ -80,7 +84,7 @@ def request_opening(
             county_code=plan.county.code,
             params={
                 "plan": plan.pk,
-                "source": source.pk,
+                "source": source.pk if source else None,
                 "on": first_day(plan).isoformat(),
                 "part": part,
             },
@@ -89,7 +93,24 @@ def request_opening(
         )
 
 
-def _check(plan: CollectionPlan, source: CollectionPlan) -> None:
+def _check(plan: CollectionPlan, source: CollectionPlan | None) -> None:
+    if plan.status == PlanStatus.CLOSED:
+        raise CannotOpen(_("“%(name)s”已经结账，不能再开启。") % {"name": plan.name})
+    if source is None:
+        if not prior_payments(plan).exists():
+            raise CannotOpen(
+                _("还没有导入 %(year)s 年度的缴费记录，请先导入“上年缴费”。")
+                % {"year": plan.coverage_year - 1}
+            )
+    else:
+        _check_source(plan, source)
+    try:
+        rule_book(plan)
+    except PlanError as error:
+        raise CannotOpen(_("新方案的规则读不了：%(why)s") % {"why": describe(error)}) from None
+
+
+def _check_source(plan: CollectionPlan, source: CollectionPlan) -> None:
     if plan.county_id != source.county_id:
         raise CannotOpen(_("两个方案不是同一个县区的。"))
     if source.coverage_year >= plan.coverage_year:
@@ -97,14 +118,17 @@ def _check(plan: CollectionPlan, source: CollectionPlan) -> None:
             _("上年方案是 %(old)s 年度，新方案是 %(new)s 年度：上年要早于新年度。")
             % {"old": source.coverage_year, "new": plan.coverage_year}
         )
-    if plan.status == PlanStatus.CLOSED:
-        raise CannotOpen(_("“%(name)s”已经结账，不能再开启。") % {"name": plan.name})
     if not set(plan.insurances) & set(source.insurances):
         raise CannotOpen(_("两个方案没有相同的险种，没有什么可以结转。"))
-    try:
-        rule_book(plan)
-    except PlanError as error:
-        raise CannotOpen(_("新方案的规则读不了：%(why)s") % {"why": describe(error)}) from None
+
+
+def prior_payments(plan: CollectionPlan) -> QuerySet[PriorPayment]:
+    """What was told of the year before a plan's; all of the running scope."""
+    # the caller's scope holds: a job of the county, or a page's own transaction
+    found: QuerySet[PriorPayment] = PriorPayment.objects.filter(
+        county_id=plan.county_id, coverage_year=plan.coverage_year - 1, insurance__in=plan.insurances
+    )
+    return found
 
 
 def first_day(plan: CollectionPlan) -> date:
@@ -114,19 +138,11 @@ def first_day(plan: CollectionPlan) -> date:
     return max(opens, today) if opens else today
 
 
-def family(plan: CollectionPlan) -> list[int]:
-    """All versions of a plan: registrations stand under whichever was current when they were made."""
-    # which county a plan is of is checked where it is named
-    versions = CollectionPlan.objects.filter(code=plan.code, county_id=plan.county_id)
-    return sorted(versions.values_list("pk", flat=True))
-
-
-def _plans(job: Job) -> tuple[CollectionPlan, CollectionPlan]:
+def _plans(job: Job) -> tuple[CollectionPlan, CollectionPlan | None]:
     # the command or page that asked has checked whose plans they are
-    plans = CollectionPlan.objects.select_related("county").in_bulk(
-        [job.params["plan"], job.params["source"]]
-    )
-    return plans[job.params["plan"]], plans[job.params["source"]]
+    named = [pk for pk in (job.params["plan"], job.params["source"]) if pk is not None]
+    plans = CollectionPlan.objects.select_related("county").in_bulk(named)
+    return plans[job.params["plan"]], plans.get(job.params["source"])
 
 
 def _units(plan: CollectionPlan) -> list[int]:
@@ -147,10 +163,14 @@ def _units(plan: CollectionPlan) -> list[int]:
 def plan_parts(job: Job) -> Sequence[Chunk]:
     """Cut the units by last year's registrations. Raises JobFailed where last year has none."""
     plan, source = _plans(job)
-    registered = Registration.objects.filter(plan__in=family(source), insurance__in=plan.insurances)
-    weights = dict(registered.values_list("unit").annotate(n=Count("pk")).values_list("unit", "n"))
+    if source is None:
+        last_year: QuerySet[Any] = prior_payments(plan)
+    else:
+        last_year = Registration.objects.filter(plan=source, insurance__in=plan.insurances)
+    weights = dict(last_year.values_list("unit").annotate(n=Count("pk")).values_list("unit", "n"))
     if not weights:
-        raise JobFailed(_("“%(name)s”没有参保登记，没有什么可以结转。") % {"name": source.name})
+        name = source.name if source else str(IMPORTED_WORDS)
+        raise JobFailed(_("“%(name)s”没有参保登记，没有什么可以结转。") % {"name": name})
     pairs = [(unit, weights.get(unit, 0)) for unit in _units(plan)]
     fitting = min(max(sum(weights.values()) // PARTS, SMALLEST), LARGEST)
     limit = int(job.params["part"]) or fitting
@@ -175,20 +195,20 @@ def carry_part(job: Job, spec: dict[str, Any]) -> dict[str, Any]:
 
 @transaction.atomic
 def carry_units(
-    *, by: Any, plan: CollectionPlan, source: CollectionPlan, units: Sequence[int], on: date
+    *, by: Any, plan: CollectionPlan, source: CollectionPlan | None, units: Sequence[int], on: date
 ) -> Carried:
     """Carry last year's registrations of ``units`` (ids) over, as the register knows people on the day ``on``.
 
     Runs under the caller's scope, which must show the whole county: people move.
     """
     book = rule_book(plan)
-    shared = [insurance for insurance in plan.insurances if insurance in source.insurances]
+    shared = [each for each in plan.insurances if source is None or each in source.insurances]
     values = _values(plan, source, units, on) | {"insurances": shared}
     with bulk_settings(), connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.season_before, pg_temp.season_verdict")
         cursor.execute(carry_sql.MAKE_BEFORE)
         cursor.execute(carry_sql.MAKE_VERDICT)
-        cursor.execute(carry_sql.FROM_PLAN, values)
+        cursor.execute(carry_sql.FROM_PRIOR if source is None else carry_sql.FROM_PLAN, values)
         looked_at = cursor.rowcount
         if "pension" in plan.insurances:
             cursor.execute(carry_sql.CANDIDATES, values)
@@ -196,10 +216,9 @@ def carry_units(
         row = cursor.fetchone()
         if row is not None and row[0]:
             cursor.execute(carry_sql.FOLLOW_MERGED)
+            cursor.execute(carry_sql.ONE_EACH)
         for insurance in plan.insurances:
-            priced = Charge.objects.filter(
-                plan__in=values["sources"], insurance=insurance, current=True
-            ).exists()
+            priced = Charge.objects.filter(plan=source, insurance=insurance, current=True).exists()
             cursor.execute(
                 carry_sql.verdict_sql(book, insurance), values | {"insurance": insurance, "priced": priced}
             )
@@ -214,26 +233,29 @@ def carry_units(
     record(
         by=by, action="season.carry", target_kind="plan", target=plan.code, county_code=plan.county.code,
         detail={
-            "from": source.code, "units": len(units), "registrations": registrations, "looked_at": looked_at,
-            "listed": listed,
+            "from": source.code if source else IMPORTED, "units": len(units), "registrations": registrations,
+            "looked_at": looked_at, "listed": listed,
         },
     )  # fmt: skip
     return done
 
 
-def _values(plan: CollectionPlan, source: CollectionPlan, units: Sequence[int], on: date) -> dict[str, Any]:
-    sixteen = turned(SIXTEEN, before=source.coverage_year, now=plan.coverage_year)
-    sixty = turned(SIXTY, before=source.coverage_year, now=plan.coverage_year)
+def _values(
+    plan: CollectionPlan, source: CollectionPlan | None, units: Sequence[int], on: date
+) -> dict[str, Any]:
+    before = source.coverage_year if source else plan.coverage_year - 1
+    sixteen = turned(SIXTEEN, before=before, now=plan.coverage_year)
+    sixty = turned(SIXTY, before=before, now=plan.coverage_year)
     return {
         "plan": plan.pk,
-        "sources": family(source),
+        "source": source.pk if source else None,
         "units": list(units),
         "county": plan.county_id,
         "township": plan.township_id,
         "year": plan.coverage_year,
-        "year_before": source.coverage_year,
+        "year_before": before,
         "on": on,
-        "day_before": age_day(source.coverage_year),
+        "day_before": age_day(before),
         "route": "village",
         "tier": None,
         "sixteen_after": sixteen[0],
@@ -255,7 +277,7 @@ def sum_up(job: Job, results: list[dict[str, Any]]) -> dict[str, Any]:
     }
     record(
         by=job.requested_by, action="season.open", target_kind="plan", target=plan.code,
-        county_code=plan.county.code, detail={"from": source.code, **result},
+        county_code=plan.county.code, detail={"from": source.code if source else IMPORTED, **result},
     )  # fmt: skip
     return result
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from enrollment.models import Registration, Resident
+from enrollment.models import PriorPayment, Registration, Resident
 from foundation.scope.context import places_scope
 from seasons.models import Confirmation
 from tests.seasons.conftest import Year
@@ -204,3 +204,75 @@ def test_an_empty_last_year_is_said_plainly(year: Year) -> None:
         call_command("open_season", "shanting-2024", "--from", "shanting-2023", stderr=err, stdout=out)
     assert error.value.code == 1
     assert "没有参保登记" in err.getvalue()
+
+
+def test_a_year_opened_from_imported_payments(year: Year) -> None:
+    """Last year was not kept here: who paid for it, as the tax side told it, with pension's amount as the tier."""
+    person = year.join("缴一", medical=False)
+    gone = year.join("缴二", medical=False, death_date=date(2023, 2, 1))
+    youth = year.join("少一", medical=False, birth=date(2007, 6, 1))
+    with places_scope(year.places):
+        for resident, insurance, amount in (
+            (person, "medical", 350),
+            (person, "pension", 600),
+            (gone, "medical", 350),
+        ):
+            PriorPayment.objects.create(
+                county_id=year.cast.county.pk, township_id=resident.township_id, unit_id=resident.unit_id,
+                number_index=resident.number_index, number_encrypted=resident.number_encrypted, name=resident.name,
+                insurance=insurance, coverage_year=2023, amount=amount, voucher=f"{insurance}1",
+            )  # fmt: skip
+    year.turn()
+    answer = open_season(source="last_year_payments")
+    assert answer["registrations"] == 2
+    assert answer["to_confirm"] == {"deceased": 1, "new_sixteen": 1, "tier_gone": 1}
+    pension = year.registered("缴一", "pension")
+    assert pension is not None
+    assert (pension.tier, pension.last_tier, pension.missed_years) == (None, Decimal(600), 0)
+    assert year.listed("少一")["pension", "new_sixteen"].resident_id == youth.pk
+    assert open_season(source="last_year_payments")["registrations"] == 0
+    err = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("open_season", "shanting-2024", "--from", "shanting-2023", stderr=err)
+    assert "不能换一个来源" in err.getvalue()
+
+
+def test_nothing_imported_is_said_plainly(year: Year) -> None:
+    """Exit 2: the file of last year's payments has to come first."""
+    err = StringIO()
+    with pytest.raises(SystemExit) as error:
+        call_command("open_season", "shanting-2024", "--from", "last_year_payments", stderr=err)
+    assert error.value.code == 2
+    assert "还没有导入 2023 年度的缴费记录" in err.getvalue()
+
+
+def test_who_left_and_whose_record_went_into_another(year: Year) -> None:
+    """Somebody who moved out waits; of two records of one person one registration is carried, by the record that stays."""
+    year.join("离一")
+    stays, goes = year.join("合一", tier="300"), year.join("合一二", tier="300")
+    year.assess()
+    year.pay("合一二")
+    with places_scope(year.places):
+        Resident.objects.filter(pk=year.people["离一"].pk).update(
+            left_on=date(2023, 5, 1), left_why="moved_out"
+        )
+        Resident.objects.filter(pk=goes.pk).update(merged_into=stays)
+    year.turn()
+    answer = open_season()
+    assert (answer["registrations"], answer["to_confirm"]) == (2, {"left": 1})
+    assert year.listed("离一")["medical", "left"].detail["on"] == "2023-05-01"
+    kept = year.registered("合一", "pension")
+    assert kept is not None
+    assert kept.last_tier == Decimal(300)
+    assert year.registered("合一二", "pension") is None
+
+
+def test_a_year_nobody_wanted_counts_as_missed(year: Year) -> None:
+    """Closed as unwilling and unpaid: carried, asked again, one year more without cover; paid elsewhere is none."""
+    year.join("愿一", registration={"closing_reason": "自愿不参保"})
+    year.join("异一", registration={"closing_reason": "异地已缴"})
+    year.assess()
+    year.turn()
+    assert open_season()["to_confirm"] == {"closed_last_year": 2}
+    missed = [row.missed_years if (row := year.registered(name)) else None for name in ("愿一", "异一")]
+    assert missed == [1, 0]
