@@ -9,14 +9,17 @@ class ContributionsConfig(AppConfig):
     def ready(self) -> None:
         """Declare the tax bureau's results, budgets and assessing as jobs, and what imports of the register mean for money."""
         # Models are loaded only now, and the kind stands on them.
-        from contributions.services import assess_job, budget_job, tax_results
+        from contributions.services import assess_job, budget_job, reassess, tax_results
+        from enrollment.services.pending import on_touch
         from foundation.imports import kinds
         from foundation.jobs.kinds import register
 
         register(budget_job.WHAT_IF)
         register(assess_job.ASSESS)
+        register(reassess.REASSESS)
+        on_touch(reassess.reassess_now)
         kinds.register(tax_results.KIND)
         register_kinds = ("registration", "category", "deaths", "employee_insured", "students")
         kinds.on_applied((*register_kinds, tax_results.KIND.name), tax_results.recount)
-        kinds.on_next(register_kinds, assess_job.after_import)
+        kinds.on_next(register_kinds, reassess.after_import)
         kinds.on_undo(("registration",), tax_results.assessed_already)

@@ -7,8 +7,11 @@ class EnrollmentConfig(AppConfig):
     name = "enrollment"
 
     def ready(self) -> None:
-        """Declare the kinds of files this app takes in."""
+        """Declare the kinds of files this app takes in, and note whom every batch touches."""
         # Models are loaded only now, and the kinds stand on them.
         from enrollment.services.imports import declare
+        from enrollment.services.pending import touched_by_batch
+        from foundation.imports.kinds import on_rows
 
         declare()
+        on_rows(touched_by_batch)

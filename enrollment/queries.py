@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from enrollment.models import CollectionPlan
+from enrollment.models import CollectionPlan, PlanStatus
 from foundation.encryption import get_keyring
 from foundation.identity import normalise_number
 from foundation.names import normalise_name
@@ -15,6 +15,26 @@ from foundation.names import normalise_name
 def find_plan(code: str) -> CollectionPlan | None:
     """A plan by its code: the version in force, before there is one the newest draft."""
     return CollectionPlan.objects.in_force().select_related("county").filter(code=code).first()
+
+
+def live_plans(county: int) -> QuerySet[CollectionPlan]:
+    """A county's plans under which something may still become due, the newest year first."""
+    plans = CollectionPlan.objects.in_force().select_related("county").filter(county=county)
+    return plans.exclude(status=PlanStatus.CLOSED).order_by("-coverage_year", "code")
+
+
+def governed_elsewhere(plan: CollectionPlan, insurance: str) -> list[int]:
+    """Townships of the plan's county that a plan of their own governs for this insurance and year.
+
+    Exactly one plan governs a unit; a township's own goes before the county's.
+    """
+    if plan.township_id is not None:
+        return []
+    own = CollectionPlan.objects.in_force().filter(
+        county=plan.county_id, coverage_year=plan.coverage_year, township__isnull=False,
+        insurances__contains=[insurance],
+    )  # fmt: skip
+    return sorted({pk for pk in own.values_list("township_id", flat=True) if pk is not None})
 
 
 def search_condition(text: str, county_code: str) -> Q:

@@ -257,6 +257,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-silent-jobs": {"task": "foundation.jobs.tasks.sweep", "schedule": 15.0},
     "seal-audit-trail": {"task": "foundation.audit.tasks.seal", "schedule": 60.0},
+    "assess-again": {"task": "contributions.tasks.reassess", "schedule": 60.0},
     "fold-figures": {"task": "progress.tasks.fold", "schedule": 2.0},
 }
 

@@ -26,6 +26,7 @@ from django.db import connection, transaction
 from contributions.models import Decision, FigureRebuild
 from contributions.queries import facts_parameters, facts_sql
 from enrollment.models import CollectionPlan
+from enrollment.queries import governed_elsewhere, live_plans
 from foundation.audit.services import record
 from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.clock.services import business_date
@@ -97,6 +98,7 @@ def assess(
     bulk = bulk_settings() if unit is None and residents is None else nullcontext()
     elsewhere = _elsewhere(plan, townships, unit, residents)
     with transaction.atomic(), with_units(elsewhere), bulk:
+        _settle(plan, townships, unit, residents)
         for insurance in plan.insurances:
             _assess_insurance(plan, insurance, day, townships, unit, residents, result)
         if result.changed >= LARGE:
@@ -116,11 +118,51 @@ def assess(
     return result
 
 
+def _settle(
+    plan: CollectionPlan, townships: list[int] | None, unit: int | None, residents: list[int] | None
+) -> None:
+    """Take those about to be assessed out of the queue, unless another plan of the county waits for them too."""
+    if live_plans(plan.county_id).exclude(pk=plan.pk).exists():
+        return
+    where, parameters = _narrow(plan, "", townships, unit, residents)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM enrollment_pendingassessment p USING enrollment_resident r"
+            f" WHERE p.resident_id = r.id {where}",
+            parameters,
+        )
+        if residents is None:  # whole units
+            cursor.execute(
+                "DELETE FROM enrollment_pendingassessment p USING townships_township t WHERE p.resident_id IS NULL"
+                " AND t.id = p.township_id AND t.county_id = %(county)s"
+                " AND (%(townships)s::int[] IS NULL OR p.township_id = ANY(%(townships)s))"
+                " AND (%(unit)s::int IS NULL OR p.unit_id = %(unit)s)"
+                " AND (%(governed)s::int IS NULL OR p.township_id = %(governed)s)",
+                {
+                    "townships": townships,
+                    "unit": unit,
+                    "governed": plan.township_id,
+                    "county": plan.county_id,
+                },
+            )
+
+
 def _narrow(
-    townships: list[int] | None, unit: int | None, residents: list[int] | None
+    plan: CollectionPlan,
+    insurance: str,
+    townships: list[int] | None,
+    unit: int | None,
+    residents: list[int] | None,
 ) -> tuple[str, dict[str, Any]]:
+    """Whom a run is about: people of the plan's county where no other plan governs, narrowed as asked."""
     where = "AND r.county_id = %(county)s"
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = {"county": plan.county_id}
+    if plan.township_id is not None:
+        where += " AND r.township_id = %(governed)s"
+        parameters["governed"] = plan.township_id
+    elif insurance and (elsewhere := governed_elsewhere(plan, insurance)):
+        where += " AND r.township_id <> ALL(%(elsewhere)s)"
+        parameters["elsewhere"] = elsewhere
     if townships is not None:
         where += " AND (r.township_id = ANY(%(townships)s) OR r.also_townships && %(townships)s)"
         parameters["townships"] = townships
@@ -137,12 +179,12 @@ def _elsewhere(
     plan: CollectionPlan, townships: list[int] | None, unit: int | None, residents: list[int] | None
 ) -> list[int]:
     """Units where those assessed live or are registered beyond the places that were asked for."""
-    where, parameters = _narrow(townships, unit, residents)
+    where, parameters = _narrow(plan, "", townships, unit, residents)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT u FROM enrollment_resident r, unnest(r.also_units || r.unit_id) u"
             f" WHERE r.also_units IS NOT NULL AND r.merged_into_id IS NULL {where}",
-            parameters | {"county": plan.county_id},
+            parameters,
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -167,9 +209,9 @@ def _assess_insurance(
     residents: list[int] | None,
     result: AssessResult,
 ) -> None:
-    where, parameters = _narrow(townships, unit, residents)
+    where, parameters = _narrow(plan, insurance, townships, unit, residents)
     parameters |= facts_parameters(insurance=insurance, year=plan.coverage_year, on=day)
-    parameters |= {"county": plan.county_id, "plan": plan.pk, "age_day": date(plan.coverage_year - 1, 12, 31)}
+    parameters |= {"plan": plan.pk, "age_day": date(plan.coverage_year - 1, 12, 31)}
     answers = evaluation_sql(rule_book(plan), insurance, facts="facts")
     members = "AND s.resident_id = ANY(%(residents)s)" if residents is not None else ""
     few = unit is not None or residents is not None

@@ -14,16 +14,13 @@ from django.utils.translation import gettext_lazy
 from contributions.services.assess import assess
 from enrollment.models import CollectionPlan, Resident
 from foundation.clock.services import business_date
-from foundation.imports.kinds import NextStep
-from foundation.imports.models import BatchState, ImportBatch
 from foundation.jobs.kinds import Chunk, JobFailed, JobKind
-from foundation.jobs.models import OPEN_STATES, Job, JobState
+from foundation.jobs.models import Job
 from foundation.jobs.services import queue
 from foundation.scope.places import Places
 from subsidies.rules.source import PlanError
 from subsidies.services.messages import describe
 from townships.models import CollectingUnit, Township, User
-from townships.rules import may
 
 KIND: Final = "assess"
 COUNTS: Final = ("assessed", "charges", "changed", "kept_as_paid")
@@ -115,29 +112,3 @@ def last_assessment(user: User, plan: CollectionPlan, township: Township | None 
     )
     jobs = Job.objects.visible_to(user).filter(covers, kind=KIND, params__plan=plan.pk)
     return jobs.order_by("-created_at").first()
-
-
-def after_import(user: Any, batch: ImportBatch) -> NextStep | None:
-    """What a batch that moved people's dues asks for: assessing, or the job that has done it since."""
-    if batch.state not in {BatchState.APPLIED, BatchState.UNDONE} or not batch.summary.get("to_assess"):
-        return None
-    if batch.state == BatchState.UNDONE and batch.kind == "registration":
-        return None  # what was registered is gone, and nothing had been assessed by it
-    if not isinstance(user, User) or not may(user.role, "assess"):
-        return None
-    plan = newest_plan(user, batch.plan_code)
-    if plan is None:
-        return None
-    job = last_assessment(user, plan)
-    since = (
-        job is not None
-        and batch.applied_at is not None
-        and job.created_at >= batch.applied_at
-        and job.state in {*OPEN_STATES, JobState.SUCCEEDED}
-    )
-    return NextStep(
-        label=_("核定应缴"),
-        url="plans:assess",
-        fields={"plan": plan.code},
-        job=job if since else None,
-    )

@@ -10,6 +10,7 @@ from enrollment.models.life import (
     Transfer,
     TransferState,
 )
+from enrollment.models.pending import PendingAssessment, TouchedBy
 from enrollment.models.plans import (
     CollectionMode,
     CollectionPlan,
@@ -53,6 +54,7 @@ __all__ = [
     "MarkStep",
     "Membership",
     "PairVerdict",
+    "PendingAssessment",
     "PlanStatus",
     "PoliceRecord",
     "PriorPayment",
@@ -65,6 +67,7 @@ __all__ = [
     "Stage",
     "Target",
     "Tier",
+    "TouchedBy",
     "Transfer",
     "TransferState",
     "Window",

@@ -14,6 +14,7 @@ from enrollment.models import EventKind, Household, Membership, Resident
 from enrollment.models.register import MarkState
 from enrollment.services.life.common import tell
 from enrollment.services.life.people import phone_columns
+from enrollment.services.pending import touch
 from foundation.audit.services import record
 from foundation.clock.services import business_date
 from foundation.encryption import get_keyring
@@ -108,7 +109,7 @@ def correct_household(
 
 @transaction.atomic
 def change_membership(*, by: User, membership: int, valid_to: date | None, grade: int | None) -> Membership:
-    """Set the last day of a membership or its grade. What is due changes with the next assessment."""
+    """Set the last day of a membership or its grade; the person is assessed again at once."""
     row: Membership = Membership.objects.held_by(by).select_for_update(of=("self",)).get(pk=membership)
     if valid_to is not None and valid_to < row.valid_from:
         raise ValidationError({"valid_to": _("止期不能早于起期。")})
@@ -117,6 +118,8 @@ def change_membership(*, by: User, membership: int, valid_to: date | None, grade
     before = {"valid_to": row.valid_to, "grade": row.grade}
     row.valid_to, row.grade = valid_to, grade
     row.save(update_fields=["valid_to", "grade"])
+    if (before["valid_to"], before["grade"]) != (valid_to, grade):
+        touch(by=by, residents=[row.resident_id])
     _record(
         by, "membership.change", "membership", row, {"before": before, "valid_to": valid_to, "grade": grade}
     )

@@ -10,8 +10,8 @@ scope of whoever imports:
 3. ``preview(ctx)`` counts what would happen; it writes nothing.
 4. ``apply(ctx)`` makes it happen, set-based, after ``preview`` in the same transaction; ``undo(ctx)`` takes it back.
 
-Apps above the kind's own add to it by ``on_applied`` (figures to count anew), ``on_undo`` (reasons why a batch can no
-longer be taken back) and ``on_next`` (what somebody should do after it).
+Apps add to it by ``on_rows`` (whom the batch's rows concern), ``on_applied`` (figures to count anew), ``on_undo``
+(reasons why a batch can no longer be taken back) and ``on_next`` (what somebody should do after it).
 """
 
 from __future__ import annotations
@@ -169,6 +169,7 @@ class ImportKind:
 
 
 _KINDS: dict[str, ImportKind] = {}
+_ROWS: list[Callable[..., dict[str, Any]]] = []
 _APPLIED: list[tuple[frozenset[str], Callable[[Context], dict[str, Any]]]] = []
 _UNDO: list[tuple[frozenset[str], Callable[[Context], list[str]]]] = []
 _NEXT: list[tuple[frozenset[str], Callable[[Any, ImportBatch], NextStep | None]]] = []
@@ -191,6 +192,14 @@ def kinds_for(user: Any) -> list[ImportKind]:
     return [kind for kind in _KINDS.values() if getattr(user, "role", "") in kind.roles]
 
 
+def on_rows(effect: Callable[..., dict[str, Any]]) -> None:
+    """Call ``effect(ctx, undoing=…)`` while a batch's rows are there: after it is applied, before it is undone.
+
+    For batches of every kind; its keys join the summary of an applied one.
+    """
+    _ROWS.append(effect)
+
+
 def on_applied(kinds: Sequence[str], effect: Callable[[Context], dict[str, Any]]) -> None:
     """Call ``effect`` in the transaction that applies or undoes a batch of these kinds; its keys join the summary."""
     _APPLIED.append((frozenset(kinds), effect))
@@ -199,6 +208,12 @@ def on_applied(kinds: Sequence[str], effect: Callable[[Context], dict[str, Any]]
 def on_undo(kinds: Sequence[str], blockers: Callable[[Context], list[str]]) -> None:
     """Ask ``blockers`` before a batch of these kinds is undone: sentences that say what depends on it."""
     _UNDO.append((frozenset(kinds), blockers))
+
+
+def see_rows(ctx: Context, *, undoing: bool) -> None:
+    """Tell whoever asked by ``on_rows``."""
+    for effect in _ROWS:
+        ctx.summary.update(effect(ctx, undoing=undoing))
 
 
 def effects_of(name: str) -> list[Callable[[Context], dict[str, Any]]]:

@@ -75,8 +75,8 @@ def test_from_the_import_to_the_charge(office: Desk) -> None:
     assert "没有核定 1 人" in asked
     assert BUTTON in asked
 
-    answer: Any = client.post("/plans/assess/", {"plan": PLAN, "next": page})
-    job = Job.objects.get(kind="assess")
+    answer: Any = client.post("/plans/assess/", {"touched": "1", "next": page})
+    job = Job.objects.get(kind="reassess")
     assert answer.url.startswith(f"/jobs/{job.pk}/?next=")
     assert job.places == {"townships": [office.cast.jia.pk], "units": []}
     live = client.get(answer.url).content.decode()
@@ -103,9 +103,9 @@ def test_only_who_may_assess_is_asked_to(office: Desk) -> None:
     assert "没有核定 1 人" in board
     assert BUTTON not in board
     for role in ("auditor", "village_agent", "admin", "department", "county_leader"):
-        assert _client(office, role).post("/plans/assess/", {"plan": PLAN}).status_code == 403
+        assert _client(office, role).post("/plans/assess/", {"touched": "1"}).status_code == 403
     foreign = _client(office, "clerk_yi").post(
         "/plans/assess/", {"plan": PLAN, "township": office.cast.jia.code}
     )
     assert foreign.status_code == 404
-    assert not Job.objects.filter(kind="assess").exists()
+    assert not Job.objects.filter(kind__in=("assess", "reassess")).exists()

@@ -32,6 +32,7 @@ from enrollment.models import (
     Household,
     MarkStep,
     Membership,
+    PendingAssessment,
     PoliceRecord,
     PriorPayment,
     Registration,
@@ -149,6 +150,7 @@ def _one_of_everything(
             insurance="medical", coverage_year=2023, amount=line.amount, invoiced_on=TODAY, voucher=f"V{uuid.uuid4().hex[:9]}",
             channel=name,
         ),
+        PendingAssessment.objects.create(**place, resident=resident, why="list"),
         Posting.objects.create(
             **place, roster=roster, opens_on=TODAY, closes_on=TODAY, place=name, created_by=cast.user("township_clerk")
         ),

@@ -41,6 +41,7 @@ PLAIN: Final = {
     "enrollment.Transfer": "sex state also_townships also_units",
     "enrollment.ResidentPair": "verdict moved",
     "enrollment.Registration": "insurance closing_reason",
+    "enrollment.PendingAssessment": "why",
     "enrollment.PoliceRecord": "household_number relation sex cancelled_why",
     "enrollment.PriorPayment": "insurance voucher",
     "contributions.Assessment": "insurance decision reason timing standard_code waiver_code subsidy_code family_code"

@@ -262,7 +262,6 @@ def _apply(ctx: Context) -> Counts:
         """,
         **values,
     )
-    ctx.summary["to_assess"] = new + changed + closed
     return Counts(new, changed, 0, closed)
 
 

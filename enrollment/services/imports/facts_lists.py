@@ -200,7 +200,6 @@ def _apply(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
             found=f"SELECT id, {merged} FROM ({query}) one GROUP BY id",
             columns=columns,
         )
-        ctx.summary["to_assess"] = changed
         return Counts(0, changed, 0)
 
     return apply

@@ -313,7 +313,6 @@ def _apply(ctx: Context) -> Counts:
         year=plan.coverage_year,
     )
     ctx.summary["newcomers"] = newcomers
-    ctx.summary["to_assess"] = new + changed
     return Counts(new, changed, 0)
 
 

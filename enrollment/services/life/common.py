@@ -19,6 +19,7 @@ from enrollment.models import (
     Resident,
     ResidentEvent,
 )
+from enrollment.services.pending import touch
 from foundation.audit.services import record
 from foundation.clock.services import business_date
 from townships.models import CollectingUnit, User
@@ -26,6 +27,15 @@ from townships.rules import may
 
 EARLIEST: Final = date(1900, 1, 1)
 EVIDENCE_AT_LEAST: Final = 2
+
+# What changes facts that an assessment reads.
+_FACTS_CHANGE: Final = frozenset(
+    {
+        EventKind.BORN, EventKind.ENROLLED, EventKind.NUMBER_GIVEN, EventKind.NUMBER_CORRECTED, EventKind.DIED,
+        EventKind.DEATH_WITHDRAWN, EventKind.LEFT, EventKind.RETURNED, EventKind.MOVED, EventKind.REGISTRATION_MOVED,
+        EventKind.TIER, EventKind.MERGED, EventKind.MERGE_UNDONE,
+    }
+)  # fmt: skip
 
 
 def check_post(by: User) -> None:
@@ -105,6 +115,8 @@ def tell(
 ) -> None:
     """Add a line to the history of each, at the place where each stands now, and one event each to the trail.
 
+    Called when everything else is written: where what an assessment reads has changed, people are assessed again.
+
     ``also`` are units that read the line as well: the other end of a move. ``detail`` holds before and after; of it only
     the names of the facts go into the trail.
     """
@@ -126,6 +138,8 @@ def tell(
             county_code=by.county_code, township_code=person.township.code,
             detail={"on": on, "facts": sorted(told)},
         )  # fmt: skip
+    if kind in _FACTS_CHANGE:
+        touch(by=by, residents=[person.pk for person in people])
 
 
 _SEEN = """

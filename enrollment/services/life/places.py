@@ -12,8 +12,9 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from enrollment.models import EventKind, Household, Resident
+from enrollment.models import EventKind, Household, Resident, TouchedBy
 from enrollment.services.life.common import check_day, check_evidence, keep_seen
+from enrollment.services.pending import note
 from foundation.audit.services import record
 from foundation.scope.context import with_units
 from townships.models import CollectingUnit, User, Village
@@ -160,6 +161,7 @@ def change_unit(
             cursor, by, EventKind.UNIT_CHANGED, ids, on, words,
             {"before": {"unit": old.name, "code": old.code}, "after": {"unit": new.name, "code": new.code}}, also=old,
         )  # fmt: skip
+        note(ids, TouchedBy.CORRECTION)  # their assessments stand where they live; a job moves them
     record(
         by=by, action="unit.change", target_kind="unit", target=old.pk, county_code=by.county_code,
         township_code=old.township.code,

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from foundation.audit.services import record
 from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.imports.engine.context import Context, Progress
-from foundation.imports.kinds import Counts, ImportRefused, effects_of, import_kind, undo_checks_of
+from foundation.imports.kinds import Counts, ImportRefused, effects_of, import_kind, see_rows, undo_checks_of
 from foundation.imports.models import BatchState, ImportBatch, ImportChange
 from foundation.imports.services.check import check, set_changes
 from foundation.imports.services.corrected import close_corrected, reopen
@@ -71,6 +71,7 @@ def apply(
             if kind.writes and counts.new + counts.changed + counts.closed >= LARGE:
                 refresh_statistics(*kind.writes)
             if counts.new or counts.changed or counts.closed:
+                see_rows(ctx, undoing=False)
                 for effect in effects_of(held.kind):
                     ctx.summary.update(effect(ctx))
         if corrected := close_corrected(ctx):
@@ -139,6 +140,7 @@ def undo(*, by: Any, batch: ImportBatch, places: Places) -> ImportBatch:
     if reasons:
         raise ImportRefused(_("不能整批撤销：%(why)s") % {"why": "；".join(reasons)})
     with bulk_settings():
+        see_rows(ctx, undoing=True)
         kind.undo(ctx)
         for effect in effects_of(held.kind):
             effect(ctx)
