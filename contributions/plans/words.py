@@ -107,6 +107,8 @@ _VALUES: Final[dict[str, dict[str, Word]]] = {
         "due": gettext_lazy("应缴"),
         "paid": gettext_lazy("已缴"),
         "voucher": gettext_lazy("凭证号"),
+        "members": gettext_lazy("人口数"),
+        "amount": gettext_lazy("金额"),
     },
 }
 
