@@ -49,6 +49,11 @@ REASONS: dict[str, Any] = {
     "voucher_conflict": gettext_lazy("和以前的回传不一致"),
     "not_registered": gettext_lazy("没有参保登记"),
     "not_assessed": gettext_lazy("应缴还没有核定"),
+    "permit_over": gettext_lazy("居住证已过期"),
+    "unclear_place": gettext_lazy("参保地看不出是哪里"),
+    "own_county": gettext_lazy("参保地就是本县区"),
+    "bad_years": gettext_lazy("年数不对"),
+    "bad_first": gettext_lazy("首次参保看不懂"),
 }
 _ADVICE: dict[str, Any] = {
     "shifted_cells": gettext_lazy("检查这一行的分隔符和引号，使各格对齐表头"),
@@ -97,6 +102,9 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "no_death_date": ("death_date",),
     "unknown_school": ("school_kind", "school"),
     "bad_amount": ("paid",),
+    "permit_over": ("valid_until",),
+    **dict.fromkeys(("unclear_place", "own_county"), ("enrolled_at", "enrolled_at_kind")),
+    "bad_first": ("first_enrolment",),
     "no_invoice_date": ("paid_at",),
     **dict.fromkeys(("no_voucher", "duplicate_voucher", "voucher_conflict"), ("voucher",)),
 }  # fmt: skip

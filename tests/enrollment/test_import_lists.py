@@ -13,7 +13,7 @@ from foundation.encryption import get_keyring
 from foundation.imports.kinds import ImportRefused
 from foundation.imports.services.apply import apply, undo
 from foundation.scope.context import places_scope
-from tests.factories import make_resident
+from tests.factories import make_registration, make_resident
 from tests.imports.office import Desk, number_of
 
 TODAY = date(2022, 11, 30)
@@ -236,3 +236,96 @@ def test_people_side_by_side_in_one_row_are_each_their_own(desk: Desk) -> None:
         (3, "duplicate"),
     ]
     assert _members(desk) == [("张东", None), ("李西", None)]
+
+
+def _person(name: str, sequence: int, **values: str) -> dict[str, str]:
+    return {"姓名": name, "身份证号": number_of(sequence=sequence)} | values
+
+
+def test_permits_open_the_door_and_a_full_list_shuts_it(desk: Desk) -> None:
+    """Holders and the children who came along; expired ones go back; a full list takes the mark from whom it leaves out."""
+    rows = [
+        _person("张东", 11, 有效期止="2025-01-01", 持证方式="本人"),
+        _person("李西", 12, 有效期止="2025-01-01", 持证方式="随父母"),
+        _person("赵南", 13, 有效期止="2021-01-01", 持证方式="本人"),
+        _person("无人", 97, 有效期止="2025-01-01", 持证方式="本人"),
+    ]
+    batch = desk.take("residence_permits", rows)
+    assert (batch.new_count, batch.reasons) == (2, {"permit_over": 1})
+    assert batch.summary["warnings"] == {"not_in_register": 1}
+    assert _facts(desk, "residence_permit") == {"张东": "true", "李西": "parent", "赵南": "false"}
+    full = desk.take("residence_permits", rows[1:2], full_list=True)
+    assert (full.new_count, full.changed_count, full.summary["closed"]) == (0, 1, 1)
+    assert _facts(desk, "residence_permit") == {"张东": "false", "李西": "parent", "赵南": "false"}
+    with places_scope(desk.cast.places):
+        undo(by=None, batch=full, places=desk.cast.places)
+    assert _facts(desk, "residence_permit")["张东"] == "true"
+
+
+def test_a_full_list_of_one_insurance_leaves_the_other_alone(desk: Desk) -> None:
+    """Employees' medical insurance listed in full: nobody loses the mark of the pension, nor anybody of another township."""
+    both = [_person(name, n) for name, n in (("张东", 11), ("李西", 12), ("赵南", 13))]
+    desk.take("employee_insured", both)
+    clerk = desk.cast.user("township_clerk")
+    batch = desk.take(
+        "employee_insured", [_person("张东", 11, 参保险种="职工基本医疗保险")], full_list=True, by=clerk
+    )
+    assert (batch.unchanged_count, batch.summary["closed"]) == (1, 1)
+    assert _facts(desk, "employee_medical") == {"张东": True, "李西": False, "赵南": True}
+    assert set(_facts(desk, "employee_pension").values()) == {True}
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "said"),
+    [
+        ("北京市海淀区", "市外", "medical_outside_pool_city"),
+        ("", "本市其他区县", "medical_other_county_same_city"),
+        ("370404", "", "medical_other_county_same_city"),
+        ("110108000000", "", "medical_outside_pool_city"),
+        ("枣庄市山亭区", "", "own_county"),
+        ("某地", "", "unclear_place"),
+    ],
+)
+def test_who_paid_elsewhere_is_marked_by_where(desk: Desk, place: str, kind: str, said: str) -> None:
+    """By the kind of place, its words or its code; where nobody can tell, the row goes back with what to write."""
+    batch = desk.take("paid_elsewhere", [_person("张东", 11, 参保地=place, 参保地类型=kind)])
+    assert (_facts(desk, "other_enrolment")["张东"] or next(iter(batch.reasons))) == said
+
+
+def test_only_the_plans_medical_insurance_is_paid_elsewhere(desk: Desk) -> None:
+    """Pensions and other years are not this plan's business."""
+    rows = [
+        _person("张东", 11, 参保地类型="市外", 险种="养老", 年度=""),
+        _person("李西", 12, 参保地类型="市外", 险种="城乡居民医保", 年度="1999"),
+    ]
+    assert desk.take("paid_elsewhere", rows).reasons == {"unknown_insurance": 1, "other_year": 1}
+
+
+def test_history_stands_with_the_registration(desk: Desk, people: dict[str, Resident]) -> None:
+    """Missed and repaired years and the first enrolment; nobody registered, too many repaired: back with the reason."""
+    registered = make_registration(desk.cast, people["dong"], desk.plan)
+    year = desk.plan.coverage_year
+    rows = [
+        _person("张东", 11, 中断年数="3年", 补缴年数="1", 首次参保=str(year - 8)),
+        _person("李西", 12, 中断年数="1", 补缴年数="", 首次参保=""),
+        _person("赵南", 13, 中断年数="1", 补缴年数="2", 首次参保=""),
+        _person("张东", 11, 中断年数="很久", 补缴年数="", 首次参保="也许"),
+    ]
+    batch = desk.take("enrolment_history", rows)
+    assert batch.reasons == {"not_registered": 1, "bad_years": 2}
+    with places_scope(desk.cast.places):
+        registered.refresh_from_db()
+        assert (registered.missed_years, registered.repaired_years, registered.is_new) == (3, 1, False)
+        assert desk.take("enrolment_history", rows[:1]).unchanged_count == 1
+        desk.take("enrolment_history", [_person("张东", 11, 首次参保="是")])
+        registered.refresh_from_db()
+        assert (registered.missed_years, registered.is_new) == (3, True)
+        undo(by=None, batch=_latest(desk), places=desk.cast.places)
+        undo(by=None, batch=batch, places=desk.cast.places)
+        registered.refresh_from_db()
+    assert (registered.missed_years, registered.repaired_years, registered.is_new) == (0, 0, False)
+
+
+def _facts(desk: Desk, field: str) -> dict[str, Any]:
+    with places_scope(desk.cast.places):
+        return dict(Resident.objects.values_list("name", field))

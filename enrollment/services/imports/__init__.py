@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from enrollment.services.imports import category, facts_lists, last_year, registration
+from enrollment.services.imports import (
+    category,
+    facts_elsewhere,
+    facts_lists,
+    history,
+    last_year,
+    registration,
+)
 from foundation.imports.kinds import register
 
 
@@ -14,6 +21,9 @@ def declare() -> None:
         facts_lists.DEATHS,
         facts_lists.EMPLOYEES,
         facts_lists.STUDENTS,
+        facts_elsewhere.PERMITS,
+        facts_elsewhere.ELSEWHERE,
+        history.KIND,
         last_year.KIND,
     ):
         register(kind)

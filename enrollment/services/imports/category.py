@@ -25,16 +25,13 @@ from enrollment.services.imports.common import (
     ReadPerson,
     Units,
     county_of,
-    insert_returning,
-    logged_update,
     out_of_scope,
     read_day,
-    restore,
-    undo_inserted,
     unknown_village,
 )
 from enrollment.services.imports.holders import held
 from foundation.clock.services import business_date
+from foundation.imports.engine.changes import insert_returning, logged_update, restore, undo_inserted
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import (
     Counts,

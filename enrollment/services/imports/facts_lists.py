@@ -1,40 +1,26 @@
-"""Lists that state a fact of residents: deaths, employees' insurance, pupils and students.
-
-A list says what is; it does not say what is not: who is missing from it keeps what the register knows. It names many who
-are in no register of ours (most employees, most of the dead): they are passed over and counted, not sent back.
-"""
+"""Lists of deaths, of employees' insurance, of pupils and students."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from enrollment.services.imports import people
-from enrollment.services.imports.common import (
-    PersonReader,
-    ReadPerson,
-    logged_update,
-    read_day,
-    read_insurance,
-    restore,
+from enrollment.services.imports.common import PersonReader, ReadPerson, read_day, read_insurance
+from enrollment.services.imports.facts import (
+    Said,
+    fact_kind,
+    people_once,
+    people_once_each,
+    staged,
+    unlisted,
 )
+from enrollment.services.imports.holders import held
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import (
-    Counts,
-    Identify,
-    ImportKind,
-    Refused,
-    RowIdentity,
-    RowReader,
-    StagedRow,
-    by_number,
-    together,
-)
-from foundation.pinyin import initials
+from foundation.imports.kinds import Identify, Refused, RowIdentity, RowReader, StagedRow, by_number, together
 
 # What lists call a stage of schooling, longest first where one contains another; the codes are those of the facts.
 _STAGES: Final = (
@@ -45,13 +31,6 @@ _STAGES: Final = (
     ("本科", "university"), ("专科", "university"), ("大专", "university"), ("高职", "university"),
 )  # fmt: skip
 _STOPPED: Final = ("暂停", "终止", "停保", "退休", "注销", "中断")
-
-
-def _staged(person: ReadPerson, *, code: str = "", day: date | None = None) -> StagedRow:
-    return (
-        person.number_index, person.number_encrypted, person.name, initials(person.name)[:20], code, "",
-        str(day or ""), "", "",
-    )  # fmt: skip
 
 
 def _deaths(ctx: Context) -> RowReader:
@@ -69,7 +48,7 @@ def _deaths(ctx: Context) -> RowReader:
             return wrong
         assert isinstance(person, ReadPerson)
         assert isinstance(day, date)
-        return _staged(person, day=day)
+        return staged(person, day=day)
 
     return read
 
@@ -94,7 +73,7 @@ def _employees(ctx: Context) -> RowReader:
         if wrong is not None:
             return wrong
         assert isinstance(person, ReadPerson)
-        return _staged(person, code=_which(kinds))
+        return staged(person, code=_which(kinds))
 
     return read
 
@@ -123,128 +102,57 @@ def _students(ctx: Context) -> RowReader:
             return wrong
         assert isinstance(person, ReadPerson)
         assert isinstance(code, str)
-        return _staged(person, code=code)
+        return staged(person, code=code)
 
     return read
 
 
-_SAID_DEATH: Final = (
+_SAID_DEATH: Final = Said(
     f"SELECT r.id, s.day AS death_date FROM {people.FOUND} WHERE s.batch = %(batch)s",
     ("death_date",),
 )
-_SAID_EMPLOYED: Final = (
+# A full list speaks of the insurance it names: one of pensions alone takes nobody's medical insurance away.
+_SAID_EMPLOYED: Final = Said(
     f"""
     SELECT r.id, CASE WHEN s.code IN ('both', 'pension') THEN true END AS employee_pension,
            CASE WHEN s.code IN ('both', 'medical') THEN true END AS employee_medical
     FROM {people.FOUND} WHERE s.batch = %(batch)s
     """,
     ("employee_pension", "employee_medical"),
+    f"""
+    SELECT k.id, CASE WHEN k.employee_pension AND l.pension AND n.pension IS NOT TRUE THEN false END AS employee_pension,
+           CASE WHEN k.employee_medical AND l.medical AND n.medical IS NOT TRUE THEN false END AS employee_medical
+    FROM enrollment_resident k
+    CROSS JOIN (
+        SELECT bool_or(code IN ('both', 'pension')) AS pension, bool_or(code IN ('both', 'medical')) AS medical
+        FROM {people.STAGING} WHERE batch = %(batch)s
+    ) l
+    LEFT JOIN (
+        SELECT r.id, bool_or(s.code IN ('both', 'pension')) AS pension, bool_or(s.code IN ('both', 'medical')) AS medical
+        FROM {people.FOUND} WHERE s.batch = %(batch)s GROUP BY r.id
+    ) n ON n.id = k.id
+    WHERE k.county_id = %(county)s AND k.merged_into_id IS NULL AND {held("k")}
+        AND (k.employee_pension OR k.employee_medical)
+    """,
 )
-_SAID_STUDENT: Final = (
+_SAID_STUDENT: Final = Said(
     f"SELECT r.id, true AS in_school, s.code AS school FROM {people.FOUND} WHERE s.batch = %(batch)s",
     ("in_school", "school"),
+    unlisted("false AS in_school, '' AS school", "k.in_school"),
 )
 
 
 def _before_birth(ctx: Context) -> None:
-    people.check_people(ctx, unknown_go_back=False)
+    people_once(ctx)
     ctx.refuse_staged(
         "bad_date",
         _("死亡时间早于出生日期"),
         f"SELECT s.file, s.source_row FROM {people.FOUND} WHERE s.batch = %(batch)s AND s.day < r.birth_date",
+        field="death_date",
     )
 
 
-def _people_once_each(ctx: Context) -> None:
-    # A person may stand under each insurance once.
-    people.check_people(ctx, by_code=True, unknown_go_back=False)
-
-
-def _people_once(ctx: Context) -> None:
-    people.check_people(ctx, unknown_go_back=False)
-
-
-def _preview(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
-    query, columns = said
-    differs = " OR ".join(f"(f.{c} IS NOT NULL AND f.{c} IS DISTINCT FROM t.{c})" for c in columns)
-    first = columns[0]
-
-    def preview(ctx: Context) -> Counts:
-        people.find(ctx)
-        # A fact the register did not have is new; one it had differently is a change.
-        new, changed, staged = ctx.one(
-            f"""
-            SELECT count(*) FILTER (WHERE ({differs}) AND (t.{first} IS NULL OR t.{first}::text = 'false')),
-                   count(*) FILTER (WHERE ({differs}) AND t.{first} IS NOT NULL AND t.{first}::text <> 'false'),
-                   (SELECT count(*) FROM {people.STAGING} WHERE batch = %(batch)s)
-            FROM ({query}) f JOIN enrollment_resident t ON t.id = f.id
-            """,
-        )
-        return Counts(new, changed, staged - new - changed)
-
-    return preview
-
-
-def _apply(said: tuple[str, tuple[str, ...]]) -> Callable[[Context], Counts]:
-    query, columns = said
-
-    def apply(ctx: Context) -> Counts:
-        # Two rows of one person (two insurances) become one change.
-        merged = ", ".join(
-            f"bool_or({c}) AS {c}" if c.startswith(("employee", "in_")) else f"max({c}) AS {c}"
-            for c in columns
-        )
-        changed = logged_update(
-            ctx,
-            table="enrollment_resident",
-            found=f"SELECT id, {merged} FROM ({query}) one GROUP BY id",
-            columns=columns,
-        )
-        return Counts(0, changed, 0)
-
-    return apply
-
-
-def _undo(ctx: Context) -> None:
-    restore(ctx, "enrollment_resident")
-
-
-_PERSON: Final = RowIdentity()
-
-
-def _kind(
-    said: tuple[str, tuple[str, ...]],
-    *,
-    name: str,
-    label: Any,
-    says: Any,
-    required: tuple[str, ...],
-    optional: tuple[str, ...],
-    reader: Callable[[Context], RowReader],
-    check: Callable[[Context], None],
-    any_of: tuple[tuple[str, ...], ...] = (),
-    identity: RowIdentity = _PERSON,
-) -> ImportKind:
-    return ImportKind(
-        name=name,
-        label=label,
-        help=says,
-        required=required,
-        optional=optional,
-        staging=people.STAGING,
-        columns=people.COLUMNS,
-        reader=reader,
-        check=check,
-        preview=_preview(said),
-        apply=_apply(said),
-        undo=_undo,
-        roles=people.ROLES,
-        any_of=any_of,
-        identity=identity,
-    )
-
-
-DEATHS: Final = _kind(
+DEATHS: Final = fact_kind(
     _SAID_DEATH,
     name="deaths",
     label=gettext_lazy("死亡名单"),
@@ -254,7 +162,7 @@ DEATHS: Final = _kind(
     reader=_deaths,
     check=_before_birth,
 )
-EMPLOYEES: Final = _kind(
+EMPLOYEES: Final = fact_kind(
     _SAID_EMPLOYED,
     name="employee_insured",
     label=gettext_lazy("职工参保人员名单"),
@@ -262,10 +170,10 @@ EMPLOYEES: Final = _kind(
     required=("name", "id_number"),
     optional=("insurance", "state", "employer"),
     reader=_employees,
-    check=_people_once_each,
+    check=people_once_each,
     identity=RowIdentity(part="code", of=_identify_employee),
 )
-STUDENTS: Final = _kind(
+STUDENTS: Final = fact_kind(
     _SAID_STUDENT,
     name="students",
     label=gettext_lazy("在校学生名单"),
@@ -273,6 +181,5 @@ STUDENTS: Final = _kind(
     required=("name", "id_number"),
     optional=("school", "school_kind", "township", "village"),
     reader=_students,
-    check=_people_once,
     any_of=(("school_kind", "school"),),
 )

@@ -23,21 +23,18 @@ from enrollment.services.imports.common import (
     ReadPerson,
     Units,
     county_of,
-    insert_returning,
-    logged_update,
     other_year,
     out_of_scope,
     plan_of,
     plan_options,
     read_day,
     read_insurance,
-    restore,
-    undo_inserted,
     unknown_village,
     whole_county,
 )
 from enrollment.services.imports.holders import holders
 from enrollment.services.imports.people import unknown_person
+from foundation.imports.engine.changes import insert_returning, logged_update, restore, undo_inserted
 from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import (
     Counts,

@@ -19,20 +19,10 @@ from django.utils.translation import gettext_lazy
 
 from enrollment.models import FamilyRecord, Membership, Registration
 from enrollment.services.imports import registration_rows
-from enrollment.services.imports.common import (
-    SAME_PERSON,
-    county_of,
-    insert_returning,
-    logged_update,
-    made_by,
-    plan_of,
-    plan_options,
-    restore,
-    undo_inserted,
-    whole_county,
-)
+from enrollment.services.imports.common import SAME_PERSON, county_of, plan_of, plan_options, whole_county
 from enrollment.services.imports.holders import earlier_holders, holders
 from enrollment.services.imports.last_year import PAID_LAST_YEAR
+from foundation.imports.engine.changes import insert_returning, logged_update, made_by, restore, undo_inserted
 from foundation.imports.engine.context import ROW, Context, row_sql
 from foundation.imports.kinds import Counts, ImportKind, ImportRefused, RowIdentity
 
