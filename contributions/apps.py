@@ -19,7 +19,10 @@ class ContributionsConfig(AppConfig):
         register(reassess.REASSESS)
         on_touch(reassess.reassess_now)
         kinds.register(tax_results.KIND)
-        register_kinds = ("registration", "category", "deaths", "employee_insured", "students")
+        register_kinds = (
+            "registration", "category", "deaths", "employee_insured", "students", "residence_permits", "paid_elsewhere",
+            "enrolment_history",
+        )  # fmt: skip
         kinds.on_applied((*register_kinds, tax_results.KIND.name), tax_results.recount)
         kinds.on_next(register_kinds, reassess.after_import)
         kinds.on_undo(("registration",), tax_results.assessed_already)
