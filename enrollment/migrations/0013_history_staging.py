@@ -14,6 +14,6 @@ ALTER TABLE import_staging_person DROP COLUMN missed_years, DROP COLUMN repaired
 
 
 class Migration(migrations.Migration):
-    dependencies = [("enrollment", "0011_transfers_of_a_party")]
+    dependencies = [("enrollment", "0012_pending_assessment")]
 
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
