@@ -54,6 +54,7 @@ REASONS: dict[str, Any] = {
     "own_county": gettext_lazy("参保地就是本县区"),
     "bad_years": gettext_lazy("年数不对"),
     "bad_first": gettext_lazy("首次参保看不懂"),
+    "no_place": gettext_lazy("看不出是哪个村居"),
 }
 _ADVICE: dict[str, Any] = {
     "shifted_cells": gettext_lazy("检查这一行的分隔符和引号，使各格对齐表头"),
@@ -105,6 +106,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "permit_over": ("valid_until",),
     **dict.fromkeys(("unclear_place", "own_county"), ("enrolled_at", "enrolled_at_kind")),
     "bad_first": ("first_enrolment",),
+    "no_place": ("address", "township", "village"),
     "no_invoice_date": ("paid_at",),
     **dict.fromkeys(("no_voucher", "duplicate_voucher", "voucher_conflict"), ("voucher",)),
 }  # fmt: skip

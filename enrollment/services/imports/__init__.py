@@ -8,6 +8,7 @@ from enrollment.services.imports import (
     facts_lists,
     history,
     last_year,
+    police,
     registration,
 )
 from foundation.imports.kinds import register
@@ -25,5 +26,6 @@ def declare() -> None:
         facts_elsewhere.ELSEWHERE,
         history.KIND,
         last_year.KIND,
+        police.KIND,
     ):
         register(kind)

@@ -31,7 +31,7 @@ from enrollment.services.imports.common import (
 )
 from enrollment.services.imports.holders import held
 from foundation.clock.services import business_date
-from foundation.imports.engine.changes import insert_returning, logged_update, restore, undo_inserted
+from foundation.imports.engine.changes import differs, insert_returning, logged_update, restore, undo_inserted
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import (
     Counts,
@@ -210,10 +210,10 @@ _CLOSING: Final = f"""
 
 def _preview(ctx: Context) -> Counts:
     people.find(ctx)
-    differs = " OR ".join(f"(s.{c} IS NOT NULL AND s.{c} IS DISTINCT FROM m.{c})" for c in _WORTH_COMPARING)
+    moved = differs("s", "m", _WORTH_COMPARING)
     new, changed, total = ctx.one(
         f"""
-        SELECT count(*) FILTER (WHERE s.id IS NULL), count(*) FILTER (WHERE s.id IS NOT NULL AND ({differs})), count(*)
+        SELECT count(*) FILTER (WHERE s.id IS NULL), count(*) FILTER (WHERE s.id IS NOT NULL AND ({moved})), count(*)
         FROM ({_SAID}) s LEFT JOIN enrollment_membership m ON m.id = s.id
         """,
         **_values(ctx),

@@ -30,6 +30,7 @@ NO: Final = frozenset({"否", "无", "0", "N", "n", "×", "没有", "不是", "�
 _PAPER: Final = re.compile(r"[A-Z]{1,3}\d{6,15}")
 _BROKEN: Final = "\ufffd"
 NAME_LENGTH: Final = 60
+_SHORTEST_STEM: Final = 2
 
 # Whether two names under one number are one person's: the same letters, or three characters and more with one of them
 # written differently. Anything further apart is taken for two people. {a} and {b} are normalised names.
@@ -100,6 +101,9 @@ class Units(dict[tuple[str, str], UnitPlace | None]):
         self._alone: dict[str, UnitPlace | None] = {}
         self._townships: dict[str, str] = {}
         self._stems: dict[str, str] = {}
+        self._addresses: dict[str, UnitPlace | None] = {}
+        # Names of villages by township and first two characters, for finding them in addresses.
+        self._begins: dict[tuple[str, str], list[tuple[str, UnitPlace]]] = {}
         for township in Township.objects.filter(county=county):
             for name in (township.name, township.short_name, *township.aliases):
                 self._townships.setdefault(normalise_township(name), township.code)
@@ -113,6 +117,11 @@ class Units(dict[tuple[str, str], UnitPlace | None]):
         )
         for unit in units:
             self._add(unit, places)
+        for (township_code, stem), place in self._exact.items():
+            if len(stem) >= _SHORTEST_STEM and not stem.isascii():
+                self._begins.setdefault((township_code, stem[:_SHORTEST_STEM]), []).append((stem, place))
+        for begun in self._begins.values():
+            begun.sort(key=lambda pair: -len(pair[0]))
 
     def _add(self, unit: CollectingUnit, places: Places) -> None:
         village = unit.village
@@ -133,6 +142,27 @@ class Units(dict[tuple[str, str], UnitPlace | None]):
         """The code of the township an office's name speaks of (滕州市税务局荆河税务分局); empty when it names none."""
         found = max((stem for stem in self._stems if stem in text), key=len, default="") if text else ""
         return self._stems.get(found, "")
+
+    def in_address(self, text: str) -> UnitPlace | None:
+        """The unit an address speaks of (滕州市荆河街道荆庄1号): its township, then the village named first after it."""
+        if text in self._addresses:
+            return self._addresses[text]
+        if len(self._addresses) > 100_000:
+            self._addresses.clear()
+        found = self._addresses[text] = self._find_address(text)
+        return found
+
+    def _find_address(self, text: str) -> UnitPlace | None:
+        named = max((name for name in self._townships if len(name) > 1 and name in text), key=len, default="")
+        if not named:
+            return None
+        code, rest = self._townships[named], text.partition(named)[2]
+        for at in range(len(rest) - 1):
+            # Of two that begin here, 东李庄 is meant and not 东李: longest first.
+            for stem, unit in self._begins.get((code, rest[at : at + _SHORTEST_STEM]), ()):
+                if rest.startswith(stem, at):
+                    return unit
+        return None
 
     def __missing__(self, key: tuple[str, str]) -> UnitPlace | None:
         township, village = key

@@ -15,7 +15,7 @@ from typing import Any, Final
 from enrollment.services.imports import people
 from enrollment.services.imports.common import ReadPerson, county_of
 from enrollment.services.imports.holders import held
-from foundation.imports.engine.changes import logged_update, restore
+from foundation.imports.engine.changes import differs, logged_update, restore
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import Counts, ImportKind, RowIdentity, RowReader, StagedRow
 from foundation.pinyin import initials
@@ -100,20 +100,16 @@ def fact_kind(
     )
 
 
-def _differs(columns: tuple[str, ...]) -> str:
-    return " OR ".join(f"(f.{c} IS NOT NULL AND f.{c} IS DISTINCT FROM t.{c})" for c in columns)
-
-
 def _preview(said: Said) -> Callable[[Context], Counts]:
-    differs, first = _differs(said.columns), f"t.{said.columns[0]}::text"
+    moved, first = differs("f", "t", said.columns), f"t.{said.columns[0]}::text"
 
     def preview(ctx: Context) -> Counts:
         people.find(ctx)
         # A fact the register did not have is new; one it had differently is a change.
         new, changed, total = ctx.one(
             f"""
-            SELECT count(*) FILTER (WHERE ({differs}) AND coalesce({first}, '') IN ('', 'false')),
-                   count(*) FILTER (WHERE ({differs}) AND coalesce({first}, '') NOT IN ('', 'false')),
+            SELECT count(*) FILTER (WHERE ({moved}) AND coalesce({first}, '') IN ('', 'false')),
+                   count(*) FILTER (WHERE ({moved}) AND coalesce({first}, '') NOT IN ('', 'false')),
                    (SELECT count(*) FROM {people.STAGING} WHERE batch = %(batch)s)
             FROM ({said.query}) f JOIN enrollment_resident t ON t.id = f.id
             """
@@ -129,7 +125,7 @@ def _closing(ctx: Context, said: Said) -> int:
     return int(
         ctx.one(
             f"SELECT count(*) FROM ({said.unlisted}) f JOIN enrollment_resident t ON t.id = f.id"
-            f" WHERE {_differs(said.columns)}",
+            f" WHERE {differs('f', 't', said.columns)}",
             county=county_of(ctx).pk,
         )[0]
     )

@@ -22,7 +22,7 @@ from enrollment.services.imports.common import (
     plan_options,
     read_insurance,
 )
-from foundation.imports.engine.changes import logged_update, restore
+from foundation.imports.engine.changes import differs, logged_update, restore
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import (
     Counts,
@@ -123,10 +123,9 @@ def _check(ctx: Context) -> None:
 
 def _preview(ctx: Context) -> Counts:
     people.find(ctx)
-    differs = " OR ".join(f"(f.{c} IS NOT NULL AND f.{c} IS DISTINCT FROM g.{c})" for c in _KEPT)
     changed, total = ctx.one(
         f"""
-        SELECT count(*) FILTER (WHERE {differs}),
+        SELECT count(*) FILTER (WHERE {differs("f", "g", _KEPT)}),
                (SELECT count(*) FROM {people.STAGING} WHERE batch = %(batch)s)
         FROM ({_SAID}) f JOIN enrollment_registration g ON g.id = f.id
         """,

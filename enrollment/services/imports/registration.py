@@ -22,7 +22,14 @@ from enrollment.services.imports import registration_rows
 from enrollment.services.imports.common import SAME_PERSON, county_of, plan_of, plan_options, whole_county
 from enrollment.services.imports.holders import earlier_holders, holders
 from enrollment.services.imports.last_year import PAID_LAST_YEAR
-from foundation.imports.engine.changes import insert_returning, logged_update, made_by, restore, undo_inserted
+from foundation.imports.engine.changes import (
+    differs,
+    insert_returning,
+    logged_update,
+    made_by,
+    restore,
+    undo_inserted,
+)
 from foundation.imports.engine.context import ROW, Context, row_sql
 from foundation.imports.kinds import Counts, ImportKind, ImportRefused, RowIdentity
 
@@ -168,12 +175,6 @@ _SAID_RESIDENT: Final = f"""
 """
 
 
-def _differs(said: str, kept: str, columns: tuple[str, ...]) -> str:
-    return " OR ".join(
-        f"({said}.{c} IS NOT NULL AND {said}.{c} IS DISTINCT FROM {kept}.{c})" for c in columns
-    )
-
-
 def _preview(ctx: Context) -> Counts:
     plan = plan_of(ctx)
     _people(ctx)
@@ -182,12 +183,12 @@ def _preview(ctx: Context) -> Counts:
         f"""
         WITH people AS (
             SELECT s.id FROM ({_SAID_RESIDENT}) s JOIN enrollment_resident r ON r.id = s.id
-            WHERE {_differs("s", "r", _RESIDENT)}
+            WHERE {differs("s", "r", _RESIDENT)}
         ), households AS (
             SELECT s.id, s.unit_id, s.number FROM (
                 SELECT said.*, k.unit_id, k.number FROM ({_SAID_HOUSEHOLD}) said
                 JOIN enrollment_household k ON k.id = said.id
-            ) s JOIN enrollment_household h ON h.id = s.id WHERE {_differs("s", "h", _HOUSEHOLD)}
+            ) s JOIN enrollment_household h ON h.id = s.id WHERE {differs("s", "h", _HOUSEHOLD)}
         ), moved AS (
             SELECT l.row_key FROM import_households l JOIN households h USING (unit_id, number)
             UNION
@@ -196,7 +197,7 @@ def _preview(ctx: Context) -> Counts:
         )
         SELECT count(*) FILTER (WHERE g.id IS NULL),
                count(*) FILTER (WHERE g.id IS NOT NULL AND (
-                    {_differs("s", "g", _REGISTRATION)}
+                    {differs("s", "g", _REGISTRATION)}
                     OR (q.id IS NOT NULL AND p.row_key = {_KEY}) OR m.row_key IS NOT NULL)),
                count(*)
         FROM import_staging_registration s

@@ -13,6 +13,16 @@ from django.db.models import Q
 from foundation.imports.engine.context import Context
 
 
+def differs(said: str, kept: str, columns: tuple[str, ...], exact: tuple[str, ...] = ()) -> str:
+    """A condition: what is said (NULL says nothing, except in ``exact`` columns) is not what is kept."""
+    return " OR ".join(
+        [
+            *(f"({said}.{c} IS NOT NULL AND {said}.{c} IS DISTINCT FROM {kept}.{c})" for c in columns),
+            *(f"{said}.{c} IS DISTINCT FROM {kept}.{c}" for c in exact),
+        ]
+    )
+
+
 def logged_update(
     ctx: Context,
     *,
@@ -20,6 +30,7 @@ def logged_update(
     found: str,
     columns: tuple[str, ...],
     always: tuple[str, ...] = (),
+    exact: tuple[str, ...] = (),
     place: tuple[str, str] = ("township_id", "unit_id"),
     **values: Any,
 ) -> int:
@@ -27,14 +38,16 @@ def logged_update(
 
     ``found`` is a query that gives ``id`` and a column of each name in ``columns`` with the value wanted, NULL where
     the file says nothing. ``always`` names columns of ``found`` that follow when another one changes (a ciphertext
-    differs each time it is written, so it is no reason by itself). ``place`` names the columns of a row's place.
+    differs each time it is written, so it is no reason by itself). ``exact`` columns are taken as ``found`` gives them,
+    NULL too: the file is all there is to know. ``place`` names the columns of a row's place.
     """
-    changed = " OR ".join(
-        f"(f.{name} IS NOT NULL AND f.{name} IS DISTINCT FROM t.{name})" for name in columns
+    changed = differs("f", "t", columns, exact)
+    written = (*columns, *always, *exact)
+    before = ", ".join(f"'{name}', t.{name}" for name in written)
+    wanted = ", ".join(
+        f"f.{name}" if name in exact else f"coalesce(f.{name}, t.{name}) AS {name}" for name in written
     )
-    before = ", ".join(f"'{name}', t.{name}" for name in (*columns, *always))
-    wanted = ", ".join(f"coalesce(f.{name}, t.{name}) AS {name}" for name in (*columns, *always))
-    assigned = ", ".join(f"{name} = c.{name}" for name in (*columns, *always))
+    assigned = ", ".join(f"{name} = c.{name}" for name in written)
     return ctx.execute(
         f"""
         WITH found AS MATERIALIZED ({found}),
