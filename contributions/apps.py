@@ -21,7 +21,7 @@ class ContributionsConfig(AppConfig):
         kinds.register(tax_results.KIND)
         register_kinds = (
             "registration", "category", "deaths", "employee_insured", "students", "residence_permits", "paid_elsewhere",
-            "enrolment_history",
+            "enrolment_history", "family_planning",
         )  # fmt: skip
         kinds.on_applied((*register_kinds, tax_results.KIND.name), tax_results.recount)
         kinds.on_next(register_kinds, reassess.after_import)

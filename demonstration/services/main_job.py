@@ -112,14 +112,17 @@ class MainJob:
         return f"{told}; the agent's unit is {self.unit.name}"
 
     def lists(self) -> str:
-        """Special groups, deaths, the employed, students, last year's payments."""
+        """Special groups, deaths, the employed, students, families, last year's payments, the police's register."""
         told = [
             self.bring_in("category", f"categories/{path.name}", category=path.stem)
             for path in sorted((self.files / "categories").glob("*.xlsx"))
         ]
-        told += [self.bring_in(kind, f"{kind}.xlsx") for kind in ("deaths", "employee_insured", "students")]
-        told.append(self.bring_in("last_year_payments", "last_year_payments.csv"))
-        return f"{len(told)} lists; " + "; ".join(told[-4:])
+        told += [
+            self.bring_in(kind, f"{kind}.xlsx")
+            for kind in ("deaths", "employee_insured", "students", "family_planning")
+        ]
+        told += [self.bring_in(kind, f"{kind}.csv") for kind in ("last_year_payments", "household_register")]
+        return f"{len(told)} lists; " + "; ".join(told[-6:])
 
     def assess(self) -> str:
         """What everybody owes, as of the demonstration's day."""

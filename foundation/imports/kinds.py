@@ -116,17 +116,23 @@ def by_number(
     return identify
 
 
+def _name_and_number(cells: dict[str, str]) -> tuple[str, str]:
+    return cells.get("name", ""), cells.get("id_number", "")
+
+
 @dataclass(frozen=True, slots=True)
 class RowIdentity:
     """How a row sent back is known again when it comes corrected: whom it is about, and which of her several rows.
 
     ``index`` and ``part`` name staging columns; ``part`` may be empty. ``of(ctx)`` gives the function that says the
-    same of a row that was refused before it was staged: ``None`` and the empty text where it cannot be told.
+    same of a row that was refused before it was staged: ``None`` and the empty text where it cannot be told. ``who``
+    gives name and number as the sender wrote them.
     """
 
     index: str = "number_index"
     part: str = ""
     of: Callable[[Context], Identify] = by_number
+    who: Callable[[dict[str, str]], tuple[str, str]] = _name_and_number
 
 
 def _no_options(user: Any) -> tuple[Option, ...]:

@@ -55,6 +55,9 @@ REASONS: dict[str, Any] = {
     "bad_years": gettext_lazy("年数不对"),
     "bad_first": gettext_lazy("首次参保看不懂"),
     "no_place": gettext_lazy("看不出是哪个村居"),
+    "unknown_family": gettext_lazy("家庭类型看不懂"),
+    "wife_differs": gettext_lazy("妻子出生日期和号码不符"),
+    "bad_flag": gettext_lazy("是否一栏看不懂"),
 }
 _ADVICE: dict[str, Any] = {
     "shifted_cells": gettext_lazy("检查这一行的分隔符和引号，使各格对齐表头"),
@@ -106,6 +109,8 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "permit_over": ("valid_until",),
     **dict.fromkeys(("unclear_place", "own_county"), ("enrolled_at", "enrolled_at_kind")),
     "bad_first": ("first_enrolment",),
+    "unknown_family": ("family_kind",),
+    "wife_differs": ("wife_birth_date", "wife_number"),
     "no_place": ("address", "township", "village"),
     "no_invoice_date": ("paid_at",),
     **dict.fromkeys(("no_voucher", "duplicate_voucher", "voucher_conflict"), ("voucher",)),

@@ -192,7 +192,7 @@ def _lines(
             values = Refused(read.code, read.message, read.field)
         if type(values) is Refused:
             # Collected now, written between two COPYs: the connection is busy with this one.
-            sent = Sent(cells.get("name", ""), cells.get("id_number", ""))
+            sent = Sent(*ctx.kind.identity.who(cells))
             ctx.refuse_later(
                 position, row_number(line), values, sent, *readers.identify(cells), readers.township(cells)
             )
