@@ -91,6 +91,7 @@ class ImportFile(models.Model):
     sha256 = models.CharField(max_length=64)
     stored_as = models.CharField(max_length=200, blank=True)
     table = models.JSONField(default=dict, help_text="Headers, their fields and masked samples, as found.")
+    left_out = models.JSONField(default=list, help_text="Names of sheets that are not to be read.")
 
     class Meta:
         constraints = [

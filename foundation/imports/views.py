@@ -32,7 +32,7 @@ from foundation.imports.services.errors import write_error_book
 from foundation.imports.services.mapping import change_mapping
 from foundation.imports.services.receive import Terms, Upload, abandon, receive
 from foundation.imports.services.returned import close_rows, open_rows, samples
-from foundation.imports.words import REASONS, advice, effect_lines, reason, warning_lines
+from foundation.imports.words import REASONS, advice, effect_lines, file_lines, reason, warning_lines
 from foundation.jobs.models import OPEN_STATES, Job, JobState
 from foundation.jobs.views import job_context
 
@@ -149,6 +149,7 @@ def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
         "kind": kind,
         "files": files,
         "has_columns": any(file.table.get("columns") for file in files),
+        "columns": [(file, file_lines(file.table)) for file in files],
         "next_steps": next_steps(request.user, batch),
         "step": _step(batch),
         "running": running,
@@ -208,13 +209,20 @@ def _parts(batch: ImportBatch) -> list[dict[str, Any]]:
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
     """Say what the columns mean, remember it for this sender, and check again."""
     batch = _own_batch(request, pk)
-    headers = request.POST.getlist("header")
-    fields = request.POST.getlist("field")
+    posted = request.POST
+    position = posted.get("file", "0")
+    mapping = dict(zip(posted.getlist("column"), posted.getlist("field"), strict=False))
     return _act(
         request,
         batch,
         lambda: (
-            change_mapping(by=request.user, batch=batch, mapping=dict(zip(headers, fields, strict=False))),
+            change_mapping(
+                by=request.user,
+                batch=batch,
+                position=int(position) if position.isdecimal() else -1,
+                mapping=mapping,
+                sheets=posted.getlist("sheet") if "sheets" in posted else None,
+            ),
             jobs.submit(by=request.user, batch=batch, step=jobs.CHECK),
         ),
     )

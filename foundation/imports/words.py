@@ -161,3 +161,47 @@ def effect_lines(batch: ImportBatch) -> list[str]:
         "corrected": _("以前退回的 %(n)s 行已更正"),
     }
     return [text % {"n": f"{told[key]:,}"} for key, text in words.items() if told.get(key)]
+
+
+_LISTED = 8
+
+
+def file_lines(table: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a file's reader noticed, each with how it should look: ``wait`` asks for a look, ``quiet`` only tells.
+
+    ``table`` is what ``engine.tables.describe`` and ``noticed`` found.
+    """
+    lines: list[tuple[str, str]] = []
+
+    def tell(look: str, text: str, **values: Any) -> None:
+        lines.append((look, text % values))
+
+    if found := table.get("broken"):
+        tell("wait", _("第 %(rows)s 行有读不出的字，已用 \ufffd 代替：请核对这几行"), rows=_row_list(found))
+    if found := table.get("skipped"):
+        tell("wait", _("第 %(rows)s 行没有姓名也没有号码，没有读"), rows=_row_list(found))
+    if table.get("groups", 1) > 1:
+        tell("quiet", _("一行里并排了 %(n)s 组，已按每组一人读"), n=table["groups"])
+    sheets = table.get("sheets", [])
+    if len(sheets) > 1:
+        tell("quiet", _("读了 %(n)s 个工作表，共约 %(rows)s 行"), n=len(sheets), rows=f"{table['rows']:,}")
+    if table.get("other_sheets"):
+        tell("wait", _("没有读的工作表：%(names)s"), names=_name_list(table["other_sheets"]))
+    if table.get("hidden_sheets"):
+        tell("wait", _("隐藏的工作表没有读：%(names)s"), names=_name_list(table["hidden_sheets"]))
+    notes = table.get("notes", [])
+    if "macros" in notes:
+        tell("quiet", _("文件带宏：宏没有运行，只读了单元格里的内容"))
+    if "links" in notes:
+        tell("quiet", _("文件引用了别的文件：读的是上次保存时的结果"))
+    return lines
+
+
+def _row_list(found: dict[str, Any]) -> str:
+    rows = "、".join(map(str, found["rows"][:_LISTED]))
+    return _("%(rows)s 等 %(n)s") % {"rows": rows, "n": found["count"]} if found["count"] > _LISTED else rows
+
+
+def _name_list(names: list[str]) -> str:
+    shown = "、".join(names[:_LISTED])
+    return _("%(names)s 等 %(n)s 个") % {"names": shown, "n": len(names)} if len(names) > _LISTED else shown

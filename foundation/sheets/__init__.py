@@ -6,7 +6,7 @@ from foundation.parsing.limits import Limits
 from foundation.sheets.errors import SheetError
 from foundation.sheets.headers import column_keys
 from foundation.sheets.reading import Misread, Table, Tables, open_table, open_tables
-from foundation.sheets.returning import Fault, write_errors
+from foundation.sheets.returning import Fault, write_errors, write_errors_of
 from foundation.sheets.synonyms import ERROR_HEADER, SYNONYMS
 from foundation.sheets.values import parse_date, parse_datetime
 from foundation.sheets.writing import Column, Layout, OfficialTable, Written, write_official, write_workbook
@@ -30,6 +30,7 @@ __all__ = [
     "parse_date",
     "parse_datetime",
     "write_errors",
+    "write_errors_of",
     "write_official",
     "write_workbook",
 ]

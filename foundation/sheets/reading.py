@@ -146,8 +146,10 @@ class Table:
     def _is_no_record(self, number: int, cells: list[str], keys: list[int]) -> bool:
         if _is_furniture(cells, keys) or tuple(cells[: len(self.headers)]) == self.headers:
             return True
+        if not any(cells[column] for block in self.blocks for column in block.values()):
+            return True
         if len(self.blocks) > 1 or len(keys) < 2 or any(cells[key] for key in keys):
-            return not any(cells[column] for block in self.blocks for column in block.values())
+            return False
         self.skipped.add(number)
         return True
 

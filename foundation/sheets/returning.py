@@ -11,7 +11,7 @@ Text stays text in both: an ID number keeps its digits, and a name that begins w
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -22,7 +22,7 @@ from foundation.sheets.headers import normalise_header
 from foundation.sheets.marking import Marks, NotMarkable, mark_workbook
 from foundation.sheets.reading import Table, open_table
 from foundation.sheets.synonyms import ERROR_HEADER
-from foundation.sheets.writing import clean_text
+from foundation.sheets.writing import clean_text, sheet_name
 
 _ZIP: Final = b"PK\x03\x04"
 _FAULTY: Final = "#FBDAD7"
@@ -59,21 +59,30 @@ def write_errors(
     if not isinstance(source, Table):
         path = Path(source)
         source = open_table(source)
-    found = {
-        number: fault if isinstance(fault, Fault) else Fault(fault)
-        for number, fault in sorted(faults.items())
-        if number > source.header_row
-    }
-    shape = _measure(source, found)
-    if path is not None and source.source.kind == "workbook" and _is_zip(path):
+    return write_errors_of([(source, faults)], target, path=path, whole=whole, work=work)
+
+
+def write_errors_of(
+    tables: Sequence[tuple[Table, Mapping[int, str | Fault]]],
+    target: Path | str | BinaryIO,
+    *,
+    path: Path | None = None,
+    whole: bool = False,
+    work: Path | None = None,
+) -> int:
+    """`write_errors` for several sheets of one file, each with its own faults by row."""
+    parts = [_part(table, faults) for table, faults in tables]
+    count = sum(len(part.faults) for part in parts)
+    if path is not None and _is_zip(path) and all(part.table.source.kind == "workbook" for part in parts):
         try:
-            mark_workbook(path, _seekable(target), _marks(source, found, shape))
-            return len(found)
+            mark_workbook(path, _seekable(target), [_marks(part) for part in parts])
+            return count
         except NotMarkable:
             if not isinstance(target, Path | str):
                 target.seek(0)
                 target.truncate()
-    return _write_equivalent(source, target, found, shape, whole=whole, work=work)
+    _write_equivalent(parts, target, whole=whole, work=work)
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,24 @@ class _Shape:
     came_back: bool
     last_row: int
     sound: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A table with what is wrong in it."""
+
+    table: Table
+    faults: Mapping[int, Fault]
+    shape: _Shape
+
+
+def _part(table: Table, faults: Mapping[int, str | Fault]) -> _Part:
+    found = {
+        number: fault if isinstance(fault, Fault) else Fault(fault)
+        for number, fault in sorted(faults.items())
+        if number > table.header_row
+    }
+    return _Part(table, found, _measure(table, found))
 
 
 def _is_zip(path: Path) -> bool:
@@ -113,22 +140,20 @@ def _measure(table: Table, faults: Mapping[int, Fault]) -> _Shape:
     return _Shape(column, came_back, last, sound)
 
 
-def _marks(table: Table, faults: Mapping[int, Fault], shape: _Shape) -> Marks:
-    # The reader leaves out empty columns at the left; the sheet's own cells are counted from A.
-    shift = int(getattr(getattr(table.source, "table", None), "start", (0, 0))[1])
+def _marks(part: _Part) -> Marks:
     return Marks(
-        sheet=getattr(table.source, "sheet", ""),
-        header_row=table.header_row,
-        column=shape.column + shift,
-        last_row=shape.last_row,
-        reasons={number: clean_text(fault.reason) for number, fault in faults.items()},
+        sheet=part.table.sheet,
+        header_row=part.table.header_row,
+        column=part.shape.column,
+        last_row=part.shape.last_row,
+        reasons={number: clean_text(fault.reason) for number, fault in part.faults.items()},
         cells={
-            number: {column + shift: clean_text(note) for column, note in fault.cells.items()}
-            for number, fault in faults.items()
+            number: {column: clean_text(note) for column, note in fault.cells.items()}
+            for number, fault in part.faults.items()
             if fault.cells
         },
-        came_back=shape.came_back,
-        hide=bool(shape.sound),
+        came_back=part.shape.came_back,
+        hide=bool(part.shape.sound),
     )
 
 
@@ -137,15 +162,9 @@ def _display_width(text: str) -> int:
 
 
 def _write_equivalent(
-    table: Table,
-    target: Path | str | BinaryIO,
-    faults: Mapping[int, Fault],
-    shape: _Shape,
-    *,
-    whole: bool,
-    work: Path | None,
-) -> int:
-    whole = whole and shape.sound + len(faults) <= _MOST_ROWS
+    parts: Sequence[_Part], target: Path | str | BinaryIO, *, whole: bool, work: Path | None
+) -> None:
+    rows = sum(part.shape.sound + len(part.faults) for part in parts)
     options: dict[str, Any] = {
         "constant_memory": True,
         "strings_to_formulas": False,
@@ -153,26 +172,23 @@ def _write_equivalent(
         "tmpdir": str(work) if work is not None else None,
     }
     book = xlsxwriter.Workbook(str(target) if isinstance(target, Path) else target, options)
+    names: set[str] = set()
     try:
-        _Equivalent(book, table, faults, shape, whole=whole).write()
+        for part in parts:
+            name = sheet_name(part.table.sheet) if part.table.sheet else "Sheet1"
+            if name.lower() in names:  # one of two that differ beyond the 31st character
+                name = f"{name[:26]} ({len(names)})"
+            names.add(name.lower())
+            _Equivalent(book, part, name, whole=whole and rows <= _MOST_ROWS).write()
     finally:
         book.close()
-    return len(faults)
 
 
 class _Equivalent:
-    """A workbook of one sheet in the sender's order of columns."""
+    """A sheet in the sender's order of columns."""
 
-    def __init__(
-        self,
-        book: xlsxwriter.Workbook,
-        table: Table,
-        faults: Mapping[int, Fault],
-        shape: _Shape,
-        *,
-        whole: bool,
-    ) -> None:
-        self._table, self._faults, self._shape, self._whole = table, faults, shape, whole
+    def __init__(self, book: xlsxwriter.Workbook, part: _Part, name: str, *, whole: bool) -> None:
+        self._table, self._faults, self._shape, self._whole = part.table, part.faults, part.shape, whole
         self._text = book.add_format({"num_format": "@"})
         self._head = book.add_format({"bold": True, "num_format": "@", "bottom": 1})
         self._wrong_head = book.add_format(
@@ -182,7 +198,7 @@ class _Equivalent:
         self._reason = book.add_format(
             {"num_format": "@", "font_color": _WRONG, "text_wrap": True, "valign": "top"}
         )
-        self._page = book.add_worksheet()
+        self._page = book.add_worksheet(name)
         self._notes = 0
 
     def write(self) -> None:

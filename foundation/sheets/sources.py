@@ -125,6 +125,7 @@ class TextSource:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the rows; bytes that are no character come out as U+FFFD, for the row's check to refuse."""
         number, over = 0, 0
+        bars = self.delimiter == "|" and self.encoding == "gb18030"
         self.noted.clear()
         most = self.limits.rows
         with self.path.open(encoding=self.encoding, errors="replace", newline="") as file:
@@ -137,17 +138,19 @@ class TextSource:
                         over = reader.line_num - number
                     if number > most or len(row) > self.limits.columns:
                         raise SheetError("too_big")
-                    if self.broken and any(_BROKEN in cell for cell in row):
-                        self.noted.add(number)
+                    if bars and 1 < len(row) < self.width:
                         row = self._mended(row)
+                    if (self.broken or bars) and any(_BROKEN in cell for cell in row):
+                        self.noted.add(number)
                     yield number, list(map(str.strip, row))
             except csv.Error:
                 raise bad_text(number + 1) from None
 
     def _mended(self, row: list[str]) -> list[str]:
-        """A row whose broken character swallowed the mark behind it: | may be the second half of a character."""
-        if self.delimiter != "|" or self.encoding != "gb18030" or len(row) >= self.width:
-            return row
+        """A row whose broken character swallowed the mark behind it: | may be the second half of a character.
+
+        What remains of the character comes out as U+FFFD.
+        """
         cells = "|".join(row).encode("gb18030", "replace").split(b"|")
         return [cell.decode("gb18030", "replace") for cell in cells] if len(cells) == self.width else row
 

@@ -91,7 +91,7 @@ def test_columns_nobody_recognises_are_explained_and_remembered(office: Desk) ->
     headers = list(fields)
     client.post(
         reverse("imports:columns", args=[batch.pk]),
-        {"header": headers, "field": [fields[h] or "insurance" for h in headers]},
+        {"column": headers, "field": [fields[h] or "insurance" for h in headers]},
     )
     assert _work().state == "succeeded"
     _send(client, as_csv([row, row | {"身份证号": "370406198505050010"}]))
@@ -106,7 +106,7 @@ def test_a_column_may_stand_for_one_field_only(office: Desk) -> None:
     batch = ImportBatch.objects.get()
     response = client.post(
         reverse("imports:columns", args=[batch.pk]),
-        {"header": ["姓名", "户主姓名"], "field": ["name", "name"]},
+        {"column": ["姓名", "户主姓名"], "field": ["name", "name"]},
         follow=True,
     )
     assert "有两列都当作了姓名" in response.content.decode()

@@ -91,7 +91,7 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     ],
     "/imports/<int:pk>/": [lambda s: Knock(f"/imports/{s.batch.pk}/")],
     "/imports/<int:pk>/columns/": [
-        lambda s: Knock(f"/imports/{s.batch.pk}/columns/", {"header": "a", "field": "name"})
+        lambda s: Knock(f"/imports/{s.batch.pk}/columns/", {"column": "a", "field": "name"})
     ],
     "/imports/<int:pk>/check/": [lambda s: Knock(f"/imports/{s.batch.pk}/check/", {})],
     "/imports/<int:pk>/apply/": [lambda s: Knock(f"/imports/{s.batch.pk}/apply/", {})],

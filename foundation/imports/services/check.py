@@ -22,7 +22,7 @@ from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.imports.engine import vault
 from foundation.imports.engine.context import Context, Progress, Sent, line_number, row_number
 from foundation.imports.engine.copying import copy_lines, line_of
-from foundation.imports.engine.tables import OpenFile, describe, look_at, open_batch
+from foundation.imports.engine.tables import OpenFile, describe, look_at, noticed, open_batch
 from foundation.imports.kinds import (
     Counts,
     Identify,
@@ -85,6 +85,7 @@ def look(*, batch: ImportBatch) -> None:
     with vault.opened(list(batch.files.order_by("position").values_list("stored_as", flat=True))) as own:
         for file in look_at(batch, import_kind(batch.kind), own):
             batch.files.filter(position=file.position).update(table=describe(file))
+            file.found.close()
 
 
 def _check(ctx: Context, paths: Sequence[Path] | None) -> None:
@@ -124,24 +125,27 @@ def set_changes(batch: ImportBatch, counts: Counts) -> None:
 
 
 def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
-    for file in files:
-        ctx.batch.files.filter(position=file.position).update(table=describe(file))
+    described = {file.position: describe(file) for file in files}
     # Both may ask the register: while COPY runs, the connection is busy.
     readers = _Readers(kind.reader(ctx), kind.identity.of(ctx), kind.township(ctx))
     total = sum(file.rows for file in files)
     read = 0
     columns = ("batch", "file", "source_row", *kind.columns)
     for file in files:
-        source = _lined(file.table.rows())
-        prefix = (str(ctx.batch.pk), str(file.position))
-        while True:
-            counted = _Counted(islice(source, _SEGMENT))
-            copy_lines(kind.staging, columns, _lines(ctx, counted, file.position, prefix, readers))
-            ctx.flush_returned()
-            read += counted.count
-            ctx.progress("read", read, max(total, read))
-            if counted.count < _SEGMENT:
-                break
+        for number, table in file.tables():
+            source = _lined(table.rows())
+            prefix = (str(ctx.batch.pk), str(number))
+            while True:
+                counted = _Counted(islice(source, _SEGMENT))
+                copy_lines(kind.staging, columns, _lines(ctx, counted, number, prefix, readers))
+                ctx.flush_returned()
+                read += counted.count
+                ctx.progress("read", read, max(total, read))
+                if counted.count < _SEGMENT:
+                    break
+        # What the page shows is found anew each time a file is read: the mapping may be another.
+        ctx.batch.files.filter(position=file.position).update(table=described[file.position] | noticed(file))
+        file.found.close()
     refresh_statistics(kind.staging)
     return read
 

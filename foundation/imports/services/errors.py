@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from foundation.encryption import DecryptionError, get_keyring
@@ -18,10 +17,10 @@ from foundation.imports.engine import vault
 from foundation.imports.engine.context import Sent, unsealed
 from foundation.imports.engine.tables import OpenFile, open_batch
 from foundation.imports.kinds import ImportRefused, import_kind
-from foundation.imports.models import ImportBatch, ReturnedRow
+from foundation.imports.models import ImportBatch
 from foundation.imports.words import advice, fields_of, reason
 from foundation.names import normalise_name
-from foundation.sheets import Fault, Table, write_errors
+from foundation.sheets import Fault, Table, write_errors_of
 
 _AT_ONCE: Final = 5_000
 
@@ -55,8 +54,11 @@ def write_error_book(
 
 
 def _write(batch: ImportBatch, paths: Sequence[Path], target: BinaryIO | Path) -> int:
-    files = open_batch(batch, import_kind(batch.kind), paths)
-    faulty = [file for file in files if _open_rows(batch, file.position).exists()]
+    files = open_batch(batch, import_kind(batch.kind), paths, as_checked=True)
+    open_tables = set(batch.returned_rows.filter(closed_at=None).values_list("file", flat=True).distinct())
+    faulty = [file for file in files if any(number in open_tables for number, _table in file.tables())]
+    if not faulty:
+        raise ImportRefused(_("没有退回的行"))
     alone = isinstance(target, Path) and target.suffix.lower() == ".xlsx" and len(faulty) == 1
     if len(files) == 1 or alone:
         return _write_one(batch, faulty[0], paths[faulty[0].position], target)
@@ -70,18 +72,22 @@ def _write(batch: ImportBatch, paths: Sequence[Path], target: BinaryIO | Path) -
 
 
 def _write_one(batch: ImportBatch, file: OpenFile, path: Path, target: BinaryIO | Path) -> int:
-    faults = faults_of(file.table, _rows(batch, file.position))
+    found = [(table, faults_of(table, _rows(batch, number))) for number, table in file.tables()]
     with vault.folder() as work:
         # A complete list goes in only complete: it comes back with its sound rows.
-        return write_errors(file.table, target, faults, path=path, whole=batch.full_list, work=work)
+        written = write_errors_of(
+            [(table, faults) for table, faults in found if faults or batch.full_list],
+            target,
+            path=path,
+            whole=batch.full_list,
+            work=work,
+        )
+    file.found.close()
+    return written
 
 
-def _open_rows(batch: ImportBatch, position: int) -> QuerySet[ReturnedRow]:
-    return batch.returned_rows.filter(closed_at=None, file=position)
-
-
-def _rows(batch: ImportBatch, position: int) -> Iterator[_Open]:
-    rows = _open_rows(batch, position).order_by("source_row", "pk")
+def _rows(batch: ImportBatch, number: int) -> Iterator[_Open]:
+    rows = batch.returned_rows.filter(closed_at=None, file=number).order_by("source_row", "pk")
     for row in rows.only("source_row", "message", "faults", "row_encrypted").iterator(chunk_size=_AT_ONCE):
         yield _Open(
             row.source_row,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from foundation.audit.services import record
 from foundation.encryption import DecryptionError, get_keyring
 from foundation.imports.engine.context import Sent, unsealed
+from foundation.imports.engine.tables import sheet_named
 from foundation.imports.kinds import ImportRefused
 from foundation.imports.models import ImportBatch, ReturnedRow, ToldHow
 from foundation.masking import Audience, mask_name, mask_number
@@ -32,21 +33,25 @@ class Returned(NamedTuple):
     number: str
     told_on: date | None
     told_how: str
+    sheet: str = ""
+    """Which table the row stands in, where several were read."""
 
 
 def samples(batch: ImportBatch, *, each: int = 1, limit: int = 60) -> list[Returned]:
     """Some open rows of every reason, masked, for the page."""
     found: list[Returned] = []
+    sheet = sheet_named(batch)
     for code, _count in sorted(batch.reasons.items(), key=lambda item: (-item[1], item[0])):
         rows = batch.returned_rows.filter(code=code, closed_at=None).order_by("file", "source_row")[:each]
-        found.extend(masked(row) for row in rows)
+        found.extend(masked(row)._replace(sheet=sheet(row.file)) for row in rows)
     return found[:limit]
 
 
 def open_rows(batch: ImportBatch, code: str, *, start: int = 0, count: int = 100) -> list[Returned]:
     """Open rows of one reason in the file's order, masked."""
     rows = batch.returned_rows.filter(code=code, closed_at=None).order_by("file", "source_row")
-    return [masked(row) for row in rows[start : start + count]]
+    sheet = sheet_named(batch)
+    return [masked(row)._replace(sheet=sheet(row.file)) for row in rows[start : start + count]]
 
 
 def masked(row: ReturnedRow) -> Returned:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Final
@@ -47,8 +47,8 @@ class _Part:
     state: str
 
 
-def mark_workbook(source: Path, target: Path | BinaryIO, marks: Marks) -> None:
-    """Write the workbook at ``source`` with marks on one sheet.
+def mark_workbook(source: Path, target: Path | BinaryIO, marks: Sequence[Marks]) -> None:
+    """Write the workbook at ``source`` with marks on the sheets they name; the first of them opens.
 
     The file has passed ``foundation.parsing.package``; rows are streamed, so that memory does not grow with them. Raises
     NotMarkable when it is built in a way that is not copied here; what was written to ``target`` is then of no use.
@@ -61,8 +61,9 @@ def mark_workbook(source: Path, target: Path | BinaryIO, marks: Marks) -> None:
 
 
 class _Copy:
-    def __init__(self, old: zipfile.ZipFile, new: zipfile.ZipFile, marks: Marks) -> None:
-        self._old, self._new, self._marks = old, new, marks
+    def __init__(self, old: zipfile.ZipFile, new: zipfile.ZipFile, marks: Sequence[Marks]) -> None:
+        self._old, self._new = old, new
+        self._marks = {each.sheet: each for each in marks}
         # Programs write part names in another case than they ask for.
         self._names = {name.lower(): name for name in old.namelist()}
         self._book = parse(self._read(_WORKBOOK))
@@ -72,29 +73,35 @@ class _Copy:
 
     def run(self) -> None:
         sheets = self._sheets()
-        which = [index for index, sheet in enumerate(sheets) if sheet.name == self._marks.sheet]
-        if len(which) != 1:
+        which = [index for index, sheet in enumerate(sheets) if sheet.name in self._marks]
+        if not which or len(which) != len(self._marks):
             raise NotMarkable("no such sheet")
         styles = Styles(self._role("styles"))
-        notes = self._notes(sheets[which[0]])
+        noted: list[int] = []
         for index, sheet in enumerate(sheets):
-            marks = self._marks if index == which[0] else None
+            marks = self._marks.get(sheet.name)
+            notes = self._notes(sheet, marks) if marks else {}
             with self._open(sheet.path) as old, self._write(f"xl/worksheets/sheet{index + 1}.xml") as new:
-                Sheet(styles, marks, notes="rId1" if marks and notes else "").copy(old, new)
-        if notes:
-            self._add("xl/comments1.xml", comments_part(notes, _AUTHOR))
-            self._add("xl/drawings/vmlDrawing1.vml", drawing_part(notes))
-            self._add(
-                f"xl/worksheets/_rels/sheet{which[0] + 1}.xml.rels",
-                _relationships(
-                    {
-                        "rId1": ("vmlDrawing", "../drawings/vmlDrawing1.vml"),
-                        "rId2": ("comments", "../comments1.xml"),
-                    }
-                ),
-            )
+                Sheet(styles, marks, notes="rId1" if notes else "").copy(old, new)
+            if notes:
+                noted.append(index)
+                self._add_notes(index, notes)
         self._add("xl/styles.xml", styles.write())
-        self._rest(sheets, which[0], with_notes=bool(notes))
+        self._rest(sheets, which, noted)
+
+    def _add_notes(self, index: int, notes: Mapping[tuple[int, int], str]) -> None:
+        number = index + 1
+        self._add(f"xl/comments{number}.xml", comments_part(notes, _AUTHOR))
+        self._add(f"xl/drawings/vmlDrawing{number}.vml", drawing_part(notes))
+        self._add(
+            f"xl/worksheets/_rels/sheet{number}.xml.rels",
+            _relationships(
+                {
+                    "rId1": ("vmlDrawing", f"../drawings/vmlDrawing{number}.vml"),
+                    "rId2": ("comments", f"../comments{number}.xml"),
+                }
+            ),
+        )
 
     # -- reading
 
@@ -136,17 +143,17 @@ class _Copy:
                 found.append(_Part(each.get("name", ""), path, each.get("state", "visible")))
         return found
 
-    def _notes(self, sheet: _Part) -> dict[tuple[int, int], str]:
+    def _notes(self, sheet: _Part, marks: Marks) -> dict[tuple[int, int], str]:
         """Ours first: a sender's own notes stay where there is room and none of ours."""
         ours = {
             (row, column): text
-            for row, cells in self._marks.cells.items()
+            for row, cells in marks.cells.items()
             for column, text in cells.items()
             if text
         }
         kept = dict(sorted(ours.items())[:MOST])
         path = next((path for kind, path in self._relations(sheet.path).values() if kind == "comments"), "")
-        if path.lower() in self._names and not self._marks.came_back:
+        if path.lower() in self._names and not marks.came_back:
             for place, text in read_notes(self._read(path)).items():
                 if len(kept) < MOST:
                     kept.setdefault(place, text)
@@ -162,7 +169,7 @@ class _Copy:
     def _add(self, path: str, data: bytes) -> None:
         self._new.writestr(zipfile.ZipInfo(path), data, zipfile.ZIP_DEFLATED)
 
-    def _rest(self, sheets: list[_Part], active: int, *, with_notes: bool) -> None:
+    def _rest(self, sheets: list[_Part], marked: list[int], noted: list[int]) -> None:
         book = {f"rId{i + 1}": ("worksheet", f"worksheets/sheet{i + 1}.xml") for i in range(len(sheets))}
         types = {f"/xl/worksheets/sheet{i + 1}.xml": f"{_DOCUMENT}.worksheet+xml" for i in range(len(sheets))}
         book["rIdStyles"] = ("styles", "styles.xml")
@@ -173,10 +180,10 @@ class _Copy:
         if self._carry("theme", "xl/theme/theme1.xml"):
             book["rIdTheme"] = ("theme", "theme/theme1.xml")
             types["/xl/theme/theme1.xml"] = "application/vnd.openxmlformats-officedocument.theme+xml"
-        if with_notes:
-            types["/xl/comments1.xml"] = f"{_DOCUMENT}.comments+xml"
+        for index in noted:
+            types[f"/xl/comments{index + 1}.xml"] = f"{_DOCUMENT}.comments+xml"
         types[f"/{_WORKBOOK}"] = f"{_DOCUMENT}.sheet.main+xml"
-        self._add(_WORKBOOK, self._workbook(sheets, active))
+        self._add(_WORKBOOK, self._workbook(sheets, marked))
         self._add("xl/_rels/workbook.xml.rels", _relationships(book))
         self._add("_rels/.rels", _relationships({"rId1": ("officeDocument", _WORKBOOK)}))
         self._add("[Content_Types].xml", _content_types(types))
@@ -191,7 +198,7 @@ class _Copy:
                 new.write(block)
         return True
 
-    def _workbook(self, sheets: list[_Part], active: int) -> bytes:
+    def _workbook(self, sheets: list[_Part], marked: list[int]) -> bytes:
         old = self._book.find(main("workbookPr"))
         since = ' date1904="1"' if old is not None and old.get("date1904") in {"1", "true"} else ""
         rows = "".join(
@@ -201,18 +208,19 @@ class _Copy:
             for i, sheet in enumerate(sheets)
         )
         names = self._defined(len(sheets))
-        marks = self._marks
-        if marks.hide:
-            quoted = marks.sheet.replace("'", "''")
-            area = f"'{quoted}'!$A${marks.header_row}:${column_name(marks.column)}${marks.last_row}"
-            names += (
-                f'<definedName name="_xlnm._FilterDatabase" localSheetId="{active}" hidden="1">'
-                f"{escape(area)}</definedName>"
-            )
+        for index in marked:
+            marks = self._marks[sheets[index].name]
+            if marks.hide:
+                quoted = marks.sheet.replace("'", "''")
+                area = f"'{quoted}'!$A${marks.header_row}:${column_name(marks.column)}${marks.last_row}"
+                names += (
+                    f'<definedName name="_xlnm._FilterDatabase" localSheetId="{index}" hidden="1">'
+                    f"{escape(area)}</definedName>"
+                )
         return (
             '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
             f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><workbookPr{since}/>'
-            f'<bookViews><workbookView activeTab="{active}"/></bookViews><sheets>{rows}</sheets>'
+            f'<bookViews><workbookView activeTab="{marked[0]}"/></bookViews><sheets>{rows}</sheets>'
             + (f"<definedNames>{names}</definedNames>" if names else "")
             + "</workbook>"
         ).encode()
