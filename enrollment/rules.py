@@ -1,4 +1,4 @@
-"""Pure rules of plans."""
+"""Pure rules of plans and of what somebody brings to register."""
 
 from __future__ import annotations
 
@@ -22,3 +22,18 @@ IN_FORCE: Final = ("published", "closed")
 def may_become(status: str, following: str) -> bool:
     """Whether a plan goes from one state to another."""
     return following in PLAN_STEPS[status]
+
+
+# Papers of a new registration (002 L135–137, and what offices ask besides), by code; the words are in ``enrollment.words``.
+ID_PAPER, FORM, PHOTO, PERMIT, BIRTH_CERTIFICATE, GROUP_PAPER = (
+    "id_paper", "form", "photo", "permit", "birth_certificate", "group_paper",
+)  # fmt: skip
+PAPERS: Final = (ID_PAPER, FORM, PHOTO, PERMIT, BIRTH_CERTIFICATE, GROUP_PAPER)
+
+
+def papers_needed(*, newborn: bool, outsider: bool) -> tuple[str, ...]:
+    """What must be on the table before somebody is registered and money is taken (E086)."""
+    needed = [BIRTH_CERTIFICATE if newborn else ID_PAPER, FORM]
+    if outsider and not newborn:
+        needed.append(PERMIT)
+    return tuple(needed)

@@ -160,6 +160,8 @@ class CaseKind(models.TextChoices):
     AMOUNT_DIFFERS = "amount_differs", _("金额与应缴不符")
     PRICE_CHANGED = "price_changed", _("应缴已变更")
     DECEASED = "deceased", _("已死亡")
+    LEFT = "left", _("缴费后退出")
+    TIER_ASKED = "tier_asked", _("缴费后要改档")
     NOT_ACCEPTED = "not_accepted", _("不应参保")
     OUTSIDE_WINDOW = "outside_window", _("不在缴费期")
     MEANS_NOT_ALLOWED = "means_not_allowed", _("方案不收这种方式")
