@@ -32,8 +32,9 @@ def move_people(
     with_registrations: bool = False,
 ) -> list[Resident]:
     """Move people between places the user keeps. Raises as ``enrollment.services.life.moves.move``."""
+    origins = set(Resident.objects.held_by(by).filter(pk__in=residents).values_list("unit_id", flat=True))
     people = moves.move(by=by, residents=residents, to_unit=to_unit, home=home, on=on, evidence=evidence)
-    _follow(by, people, on, with_registrations, evidence)
+    _follow(by, people, origins, on, with_registrations, evidence)
     return people
 
 
@@ -43,12 +44,21 @@ def accept_transfer(*, by: User, party: uuid.UUID, home: NewHome) -> list[Reside
     offered = moves.receiving(by, party)
     people = moves.accept(by=by, party=party, home=home)
     first = offered[0]
-    _follow(by, people, first.moved_on, first.with_registrations, first.evidence)
+    origins = {row.unit_id for row in offered}
+    _follow(by, people, origins, first.moved_on, first.with_registrations, first.evidence)
     return people
 
 
-def _follow(by: User, people: Sequence[Resident], on: date, with_registrations: bool, evidence: str) -> None:
-    with with_units(units_of(people)):
+def _follow(
+    by: User,
+    people: Sequence[Resident],
+    origins: set[int],
+    on: date,
+    with_registrations: bool,
+    evidence: str,
+) -> None:
+    # Whoever is not registered is assessed where he lives: that answer moves with him, out of the place he left.
+    with with_units(units_of(people) | origins):
         if with_registrations:
             _take_along(by, people, on, evidence)
         renew(by, [person.pk for person in people])

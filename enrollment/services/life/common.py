@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 from django.utils.translation import gettext as _
 
@@ -122,7 +124,7 @@ def tell(
     """
     others = list(also)
     people = list(residents)
-    told = detail or {}
+    told = json.loads(json.dumps(detail or {}, cls=DjangoJSONEncoder))
     ResidentEvent.objects.bulk_create(
         ResidentEvent(
             township_id=person.township_id, unit_id=person.unit_id, resident=person, kind=kind, happened_on=on,
