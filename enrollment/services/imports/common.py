@@ -23,7 +23,7 @@ from foundation.imports.kinds import ImportRefused, Option, Refused, together
 from foundation.names import normalise_division, normalise_name, normalise_township
 from foundation.scope.places import Places
 from foundation.sheets import parse_date
-from townships.models import CollectingUnit, County, Township
+from townships.models import CollectingUnit, County, Township, Village
 
 YES: Final = frozenset({"是", "有", "1", "Y", "y", "√", "✓", "对", "真", "已"})
 NO: Final = frozenset({"否", "无", "0", "N", "n", "×", "没有", "不是", "未"})
@@ -115,26 +115,32 @@ class Units(dict[tuple[str, str], UnitPlace | None]):
             .select_related("township", "village")
             .order_by("position", "pk")
         )
-        for unit in units:
-            self._add(unit, places)
+        rows = list(units)
+        for unit in rows:
+            self._add(unit, places, (unit.name, unit.code))
+        # A village answers by its own unit; units of villages merged into it keep to their own names.
+        own = {unit.village_id for unit in rows if unit.code == _village(unit).code}
+        for unit in rows:
+            if unit.code == _village(unit).code or unit.village_id not in own:
+                self._add(unit, places, (*_names(unit), _village(unit).code))
         for (township_code, stem), place in self._exact.items():
             if len(stem) >= _SHORTEST_STEM and not stem.isascii():
                 self._begins.setdefault((township_code, stem[:_SHORTEST_STEM]), []).append((stem, place))
         for begun in self._begins.values():
             begun.sort(key=lambda pair: -len(pair[0]))
 
-    def _add(self, unit: CollectingUnit, places: Places) -> None:
-        village = unit.village
-        assert village is not None
+    def _add(self, unit: CollectingUnit, places: Places, names: Iterable[str]) -> None:
+        village = _village(unit)
         place = UnitPlace(
             str(unit.pk),
             str(unit.township_id),
             str(village.pk),
             unit.township_id in places.townships or unit.pk in places.units,
         )
-        keys = {normalise_division(name) for name in _names(unit)} | {unit.code, village.code}
-        for key in keys:
-            self._exact.setdefault((unit.township.code, key), place)
+        for key in {name if name.isdigit() else normalise_division(name) for name in names}:
+            first = self._exact.setdefault((unit.township.code, key), place)
+            if first.unit != place.unit and first.township == place.township:
+                continue  # an alias of what another unit of the township is called itself
             known = self._alone.get(key, place)
             self._alone[key] = place if known is not None and known.unit == place.unit else None
 
@@ -178,9 +184,13 @@ class Units(dict[tuple[str, str], UnitPlace | None]):
         return found
 
 
-def _names(unit: CollectingUnit) -> Iterable[str]:
-    village = unit.village
-    assert village is not None
+def _village(unit: CollectingUnit) -> Village:
+    assert unit.village is not None
+    return unit.village
+
+
+def _names(unit: CollectingUnit) -> tuple[str, ...]:
+    village = _village(unit)
     return (unit.name, village.name, village.short_name, *village.aliases)
 
 
