@@ -12,29 +12,15 @@ from django.utils import timezone
 
 from contributions.models import OWN_PARTS, CaseKind, PaymentCase, PaymentLine
 from contributions.queries import paid_by_registration
-from contributions.services.assess import assess
-from enrollment.models import CollectionPlan, Registration, Resident
-from subsidies.rules.source import PlanError
+from enrollment.models import Registration, Resident
+from enrollment.services.pending import touch
 
 ZERO = Decimal("0.00")
 
 
-def open_plans(county_id: int) -> list[CollectionPlan]:
-    """The county's plans under which something may still become due, the newest year first."""
-    plans = CollectionPlan.objects.in_force().filter(county_id=county_id).select_related("county")
-    return [plan for plan in plans.order_by("-coverage_year", "code") if plan.takes_charges]
-
-
 def renew(by: Any, residents: Sequence[int]) -> None:
-    """Assess people again under every open plan of their county; a draft that cannot be read yet is passed over."""
-    people = Resident.objects.filter(pk__in=residents).values_list("county_id", "also_units")
-    counties = {county for county, _units in people}
-    for county in sorted(counties):
-        for plan in open_plans(county):
-            try:
-                assess(by=by, plan=plan, residents=list(residents))
-            except PlanError:
-                continue
+    """Assess people again at once, or by the queue while a long job is at work; the scope must hold all their places."""
+    touch(by=by, residents=residents)
 
 
 def units_of(residents: Iterable[Resident]) -> set[int]:

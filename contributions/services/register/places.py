@@ -9,7 +9,7 @@ from typing import Final
 from django.db import connection, transaction
 
 from contributions.models import FigureRebuild
-from contributions.services.register.effects import open_plans
+from enrollment.queries import live_plans
 from enrollment.services.life import places
 from enrollment.services.life.places import Moved
 from foundation.scope.context import with_units
@@ -35,5 +35,5 @@ def change_unit(
     )
     with with_units({unit, to_unit}), connection.cursor() as cursor:
         cursor.execute(_FOLLOW, {"old": unit, "unit": to_unit})
-    FigureRebuild.objects.bulk_create(FigureRebuild(plan=plan) for plan in open_plans(by.county_id or 0))
+    FigureRebuild.objects.bulk_create(FigureRebuild(plan=plan) for plan in live_plans(by.county_id or 0))
     return moved
