@@ -170,6 +170,8 @@ class ImportKind:
     """Groups of fields of which a file must have at least one."""
     objection: Callable[[ImportBatch, Collection[str]], str] = field(default=lambda batch, fields: "")
     """Why a file with these fields cannot be used on the batch's terms, in a sentence; empty when it can."""
+    totals: bool = False
+    """Whether rows of totals are read too; the kind counts them as ``ctx.beside``."""
     writes: tuple[str, ...] = ()
     """Tables it fills: their statistics are renewed after a large batch."""
 

@@ -58,6 +58,8 @@ REASONS: dict[str, Any] = {
     "unknown_family": gettext_lazy("家庭类型看不懂"),
     "wife_differs": gettext_lazy("妻子出生日期和号码不符"),
     "bad_flag": gettext_lazy("是否一栏看不懂"),
+    "bad_headcount": gettext_lazy("人数不对"),
+    "unknown_township": gettext_lazy("没有这个镇街"),
 }
 _ADVICE: dict[str, Any] = {
     "shifted_cells": gettext_lazy("检查这一行的分隔符和引号，使各格对齐表头"),
@@ -109,12 +111,14 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "permit_over": ("valid_until",),
     **dict.fromkeys(("unclear_place", "own_county"), ("enrolled_at", "enrolled_at_kind")),
     "bad_first": ("first_enrolment",),
+    "unknown_township": ("township",),
     "unknown_family": ("family_kind",),
     "wife_differs": ("wife_birth_date", "wife_number"),
     "no_place": ("address", "township", "village"),
     "no_invoice_date": ("paid_at",),
     **dict.fromkeys(("no_voucher", "duplicate_voucher", "voucher_conflict"), ("voucher",)),
 }  # fmt: skip
+_INSURANCES: dict[str, Any] = {"medical": gettext_lazy("医疗"), "pension": gettext_lazy("养老")}
 _OTHERWISE = gettext_lazy("照“错误原因”改正后重新上传")
 
 
@@ -143,6 +147,17 @@ def warning_lines(batch: ImportBatch) -> list[str]:
         lines.append(_("%(n)s 人没有在居民库里，没有要改的，已略过") % {"n": n})
     if n := found.get("paid_not_registered"):
         lines.append(_("%(n)s 笔缴费的人今年没有登记，按文件里的村居记下，可以去问原因") % {"n": n})
+    for insurance, (printed, total) in batch.summary.get("totals", {}).items():
+        if printed is not None and printed != total:
+            lines.append(
+                _("%(what)s：印的合计是 %(printed)s，各镇街相加是 %(sum)s，相差 %(n)s。两个都记下")
+                % {
+                    "what": _INSURANCES[insurance],
+                    "printed": printed,
+                    "sum": total,
+                    "n": abs(printed - total),
+                }
+            )
     return lines
 
 

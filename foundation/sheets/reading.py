@@ -97,12 +97,12 @@ class Table:
         for number, cells in self.source.rows():
             yield number, list(map(plain, cells)) if type(cells) is Signed else cells
 
-    def rows(self) -> Iterator[tuple[int, dict[str, str] | Misread]]:
+    def rows(self, *, totals: bool = False) -> Iterator[tuple[int, dict[str, str] | Misread]]:
         """Yield (row number in the file, {field: text}) for each data row.
 
-        Blank rows, totals, signature lines and repeated headers are passed over. A row with several blocks
-        comes once for each block that is not blank, under the same number. A row that cannot be read for sure comes as
-        `Misread`.
+        Blank rows, totals (unless `totals` wants them), signature lines and repeated headers are passed over. A row
+        with several blocks comes once for each block that is not blank, under the same number. A row that cannot be
+        read for sure comes as `Misread`.
         """
         self.skipped.clear()
         width = 1 + max((column for block in self.blocks for column in block.values()), default=0)
@@ -116,13 +116,16 @@ class Table:
             if not any(cells):
                 continue
             if type(cells) is Signed:
-                yield from self._signed(number, cells)
+                yield from self._signed(number, cells, totals)
                 continue
             length = len(cells)
             if length < width:
                 cells = cells + [""] * (width - length)
             # A row with something as long as an ID number where one belongs is a record; the rest is looked
             # at.
+            if totals and is_total(next(cell for cell in cells if cell)):
+                yield number, pickers[0](cells)
+                continue
             if (number_column < 0 or len(cells[number_column]) < 15) and self._is_no_record(
                 number, cells, keys
             ):
@@ -158,7 +161,9 @@ class Table:
             return any("\ufffd" in cell for cell in cells)
         return any(cells[len(self.headers) :])
 
-    def _signed(self, number: int, cells: Signed) -> Iterator[tuple[int, dict[str, str] | Misread]]:
+    def _signed(
+        self, number: int, cells: Signed, totals: bool
+    ) -> Iterator[tuple[int, dict[str, str] | Misread]]:
         """The records of a row with cells that are merged or hold no value."""
         own = list(map(plain, cells))
         shown = [cell[1:] if cell[:1] == MERGED else plain(cell) for cell in cells]
@@ -169,11 +174,13 @@ class Table:
         signs = {column: cell[0] for column, cell in enumerate(cells) if cell[:1] in (UNCACHED, FAILED)}
         if not any(own) and not signs:  # nothing of its own: the rest of a cell merged downwards
             return
-        if self._is_no_record(number, shown, keys) or _is_furniture(own, keys):
+        wanted = totals and is_total(next((cell for cell in own if cell), ""))
+        if not wanted and (self._is_no_record(number, shown, keys) or _is_furniture(own, keys)):
             return
         for block in self.blocks:
             record = {
-                field: own[column] if field in OWN_CELL else shown[column] for field, column in block.items()
+                field: own[column] if wanted or field in OWN_CELL else shown[column]
+                for field, column in block.items()
             }
             wrong = next(
                 (
@@ -221,12 +228,17 @@ def _without_value(sign: str, field: str, header: str, record: dict[str, str]) -
     return Misread("failed_formula", message, field, record)
 
 
+def is_total(cell: str) -> bool:
+    """Whether a cell heads a row of totals."""
+    return _SPACE.sub("", cell) in _TOTALS
+
+
 def _is_furniture(cells: list[str], keys: list[int]) -> bool:
     """Whether a row without an ID number is a total, a signature line or a note, and not a record."""
     first = next((cell for cell in cells if cell), "")
     if _SPACE.sub("", unicodedata.normalize("NFKC", first)).startswith(_SIGNATURES):
         return True
-    if any(_SPACE.sub("", cell) in _TOTALS for cell in (first, *cells[:3])):
+    if any(is_total(cell) for cell in (first, *cells[:3])):
         # 合计 with 43人 below the names: a count of heads is no name.
         texts = [_SPACE.sub("", cells[key]) for key in keys]
         return all(not text or text in _TOTALS or _HEADS.fullmatch(text) for text in texts)

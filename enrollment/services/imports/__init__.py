@@ -11,6 +11,7 @@ from enrollment.services.imports import (
     last_year,
     police,
     registration,
+    targets,
 )
 from foundation.imports.kinds import register
 
@@ -29,5 +30,6 @@ def declare() -> None:
         history.KIND,
         last_year.KIND,
         police.KIND,
+        targets.KIND,
     ):
         register(kind)

@@ -23,7 +23,6 @@ from enrollment.services.imports import people
 from enrollment.services.imports.common import (
     PersonReader,
     ReadPerson,
-    Units,
     county_of,
     out_of_scope,
     read_day,
@@ -50,6 +49,7 @@ from foundation.imports.models import ImportBatch
 from foundation.masking import mask_name
 from foundation.pinyin import initials
 from townships.models import Agency
+from townships.unit_names import Units
 
 _GRADES: Final = {
     **{f"{word}级": str(i) for i, word in enumerate("一二三四", start=1)},

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
@@ -20,10 +19,9 @@ from foundation.identity import (
 )
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import ImportRefused, Option, Refused, together
-from foundation.names import normalise_division, normalise_name, normalise_township
-from foundation.scope.places import Places
+from foundation.names import normalise_name
 from foundation.sheets import parse_date
-from townships.models import CollectingUnit, County, Township, Village
+from townships.models import County, Township
 
 YES: Final = frozenset({"是", "有", "1", "Y", "y", "√", "✓", "对", "真", "已"})
 NO: Final = frozenset({"否", "无", "0", "N", "n", "×", "没有", "不是", "未"})
@@ -77,121 +75,6 @@ def whole_county(ctx: Context, county: County) -> bool:
     """Whether the importer sees every township of the county."""
     townships = set(Township.objects.filter(county=county).values_list("pk", flat=True))
     return townships <= ctx.places.townships
-
-
-class UnitPlace(NamedTuple):
-    """A unit with its place; ``allowed`` when the importer may write there. Numbers are text, ready for COPY."""
-
-    unit: str
-    township: str
-    village: str
-    allowed: bool
-
-
-class Units(dict[tuple[str, str], UnitPlace | None]):
-    """(township, village) as the sender wrote them to the collecting unit; remembered as they come.
-
-    Names are compared without their committee's name (柳泉村委会, 柳泉); aliases count. Without a township the
-    village must be the only one of its name in the county. None when nobody knows it.
-    """
-
-    def __init__(self, county: County, places: Places) -> None:
-        super().__init__()
-        self._exact: dict[tuple[str, str], UnitPlace] = {}
-        self._alone: dict[str, UnitPlace | None] = {}
-        self._townships: dict[str, str] = {}
-        self._stems: dict[str, str] = {}
-        self._addresses: dict[str, UnitPlace | None] = {}
-        # Names of villages by township and first two characters, for finding them in addresses.
-        self._begins: dict[tuple[str, str], list[tuple[str, UnitPlace]]] = {}
-        for township in Township.objects.filter(county=county):
-            for name in (township.name, township.short_name, *township.aliases):
-                self._townships.setdefault(normalise_township(name), township.code)
-            self._townships.setdefault(township.code, township.code)
-            if len(township.short_name) > 1:
-                self._stems[township.short_name] = township.code
-        units = (
-            CollectingUnit.objects.filter(township__county=county, village__isnull=False)
-            .select_related("township", "village")
-            .order_by("position", "pk")
-        )
-        rows = list(units)
-        for unit in rows:
-            self._add(unit, places, (unit.name, unit.code))
-        # A village answers by its own unit; units of villages merged into it keep to their own names.
-        own = {unit.village_id for unit in rows if unit.code == _village(unit).code}
-        for unit in rows:
-            if unit.code == _village(unit).code or unit.village_id not in own:
-                self._add(unit, places, (*_names(unit), _village(unit).code))
-        for (township_code, stem), place in self._exact.items():
-            if len(stem) >= _SHORTEST_STEM and not stem.isascii():
-                self._begins.setdefault((township_code, stem[:_SHORTEST_STEM]), []).append((stem, place))
-        for begun in self._begins.values():
-            begun.sort(key=lambda pair: -len(pair[0]))
-
-    def _add(self, unit: CollectingUnit, places: Places, names: Iterable[str]) -> None:
-        village = _village(unit)
-        place = UnitPlace(
-            str(unit.pk),
-            str(unit.township_id),
-            str(village.pk),
-            unit.township_id in places.townships or unit.pk in places.units,
-        )
-        for key in {name if name.isdigit() else normalise_division(name) for name in names}:
-            first = self._exact.setdefault((unit.township.code, key), place)
-            if first.unit != place.unit and first.township == place.township:
-                continue  # an alias of what another unit of the township is called itself
-            known = self._alone.get(key, place)
-            self._alone[key] = place if known is not None and known.unit == place.unit else None
-
-    def township_in(self, text: str) -> str:
-        """The code of the township an office's name speaks of (滕州市税务局荆河税务分局); empty when it names none."""
-        found = max((stem for stem in self._stems if stem in text), key=len, default="") if text else ""
-        return self._stems.get(found, "")
-
-    def in_address(self, text: str) -> UnitPlace | None:
-        """The unit an address speaks of (滕州市荆河街道荆庄1号): its township, then the village named first after it."""
-        if text in self._addresses:
-            return self._addresses[text]
-        if len(self._addresses) > 100_000:
-            self._addresses.clear()
-        found = self._addresses[text] = self._find_address(text)
-        return found
-
-    def _find_address(self, text: str) -> UnitPlace | None:
-        named = max((name for name in self._townships if len(name) > 1 and name in text), key=len, default="")
-        if not named:
-            return None
-        code, rest = self._townships[named], text.partition(named)[2]
-        for at in range(len(rest) - 1):
-            # Of two that begin here, 东李庄 is meant and not 东李: longest first.
-            for stem, unit in self._begins.get((code, rest[at : at + _SHORTEST_STEM]), ()):
-                if rest.startswith(stem, at):
-                    return unit
-        return None
-
-    def __missing__(self, key: tuple[str, str]) -> UnitPlace | None:
-        township, village = key
-        stem = normalise_division(village)
-        if township:
-            code = self._townships.get(normalise_township(township))
-            found = self._exact.get((code, stem)) if code else None
-        else:
-            found = self._alone.get(stem)
-        if len(self) > 100_000:  # a file of rubbish must not fill the memory
-            self.clear()
-        self[key] = found
-        return found
-
-
-def _village(unit: CollectingUnit) -> Village:
-    assert unit.village is not None
-    return unit.village
-
-
-def _names(unit: CollectingUnit) -> tuple[str, ...]:
-    village = _village(unit)
-    return (unit.name, village.name, village.short_name, *village.aliases)
 
 
 def out_of_scope() -> Refused:

@@ -18,7 +18,6 @@ from enrollment.services.imports.common import (
     NO,
     SAME_PERSON,
     YES,
-    Units,
     bad_number,
     county_of,
     out_of_scope,
@@ -48,6 +47,7 @@ from foundation.imports.kinds import (
     together,
 )
 from foundation.pinyin import initials
+from townships.unit_names import Units
 
 _STAGING: Final = "import_staging_family"
 _COLUMNS: Final = (

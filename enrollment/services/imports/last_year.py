@@ -21,7 +21,6 @@ from django.utils.translation import gettext_lazy
 from enrollment.services.imports.common import (
     PersonReader,
     ReadPerson,
-    Units,
     county_of,
     other_year,
     out_of_scope,
@@ -48,6 +47,7 @@ from foundation.imports.kinds import (
     together,
 )
 from foundation.money import MoneyError, yuan
+from townships.unit_names import Units
 
 _STAGING: Final = "import_staging_prior"
 _COLUMNS: Final = (
@@ -65,7 +65,7 @@ def _reader(ctx: Context) -> RowReader:
         get = cells.get
         place = None
         if village := get("village", ""):
-            place = units[get("township", "") or units.township_in(get("region", "")), village]
+            place = units[get("township", "") or units.townships.spoken_of(get("region", "")), village]
             if place is not None and not place.allowed:
                 return out_of_scope()
         person = read_person(cells)

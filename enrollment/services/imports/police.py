@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy
 
 from enrollment.models import Sex
 from enrollment.services.imports.common import (
-    Units,
     bad_number,
     county_of,
     out_of_scope,
@@ -38,6 +37,7 @@ from foundation.imports.engine.changes import (
 )
 from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import Counts, ImportKind, Refused, RowReader, StagedRow, together
+from townships.unit_names import Units
 
 _STAGING: Final = "import_staging_police"
 _COLUMNS: Final = (

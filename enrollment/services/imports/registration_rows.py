@@ -13,7 +13,6 @@ from enrollment.models.register import IdKind, RegistrationArea, Sex
 from enrollment.services.imports.common import (
     NO,
     YES,
-    Units,
     bad_number,
     county_of,
     other_year,
@@ -29,6 +28,7 @@ from foundation.imports.engine.context import Context
 from foundation.imports.kinds import Identify, Refused, RowReader, StagedRow, by_number, together
 from foundation.money import MoneyError, yuan
 from foundation.pinyin import initials
+from townships.unit_names import Units
 
 COLUMNS: Final = (
     "person", "number_index", "number_encrypted", "tail_index", "id_kind", "name", "initials", "birth_date", "sex",

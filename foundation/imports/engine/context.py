@@ -112,6 +112,8 @@ class Context:
     reasons: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     summary: dict[str, Any] = field(default_factory=dict)
+    beside: int = 0
+    """Staged rows that are no records: totals, where a kind keeps them."""
     done: set[str] = field(default_factory=set)
     """What a kind has prepared in this run, in tables of the transaction."""
     _returned: list[_Returned] = field(default_factory=list)

@@ -102,7 +102,7 @@ def _check(ctx: Context, paths: Sequence[Path] | None) -> None:
     kind.check(ctx)
     ctx.flush_returned()
     counts = kind.preview(ctx)
-    set_counts(batch, read, ctx, counts)
+    set_counts(batch, read - ctx.beside, ctx, counts)
 
 
 def set_counts(batch: ImportBatch, read: int, ctx: Context, counts: Counts) -> None:
@@ -133,7 +133,7 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
     columns = ("batch", "file", "source_row", *kind.columns)
     for file in files:
         for number, table in file.tables():
-            source = _lined(table.rows())
+            source = _lined(table.rows(totals=kind.totals))
             prefix = (str(ctx.batch.pk), str(number))
             while True:
                 counted = _Counted(islice(source, _SEGMENT))
