@@ -289,6 +289,9 @@ def _window(entry: Entry, book: Book, stages: set[str]) -> Window:
             raise item.error("not_a_choice", value=route, known=", ".join(ROUTES))
         item.only(optional="opens closes")
         first, last = item.get("opens"), item.get("closes")
+        days = (first.date() if first else opens, last.date() if last else closes)
+        if not opens <= days[0] <= days[1] <= closes:
+            raise item.error("route_outside", first=opens, last=closes)
         routes.append((route, first.date() if first else None, last.date() if last else None))
     code, clause = book.add(
         entry,
@@ -301,13 +304,16 @@ def _window(entry: Entry, book: Book, stages: set[str]) -> Window:
 
 def _check_windows(entry: Entry, windows: tuple[Window, ...], insurance: str) -> None:
     """One collection period, at most one late period after it; a gap between them may be."""
-    own = [window for window in windows if window.insurance == insurance]
-    collection = [window for window in own if window.kind == "collection"]
-    late = [window for window in own if window.kind == "late"]
-    if len(collection) != 1 or len(late) > 1:
+    own = [(item, each) for item, each in zip(entry.items(), windows, strict=True) if each.insurance == insurance]
+    collection = [pair for pair in own if pair[1].kind == "collection"]
+    late = [pair for pair in own if pair[1].kind == "late"]
+    if not collection:
         raise entry.error("windows_wrong", insurance=insurance)
-    if late and late[0].opens <= collection[0].closes:
-        raise entry.error("band_overlap", band=late[0].code)
+    for pairs in (collection, late):
+        if len(pairs) > 1:
+            raise pairs[1][0].error("windows_wrong", insurance=insurance)
+    if late and late[0][1].opens <= collection[0][1].closes:
+        raise late[0][0].at("opens").error("window_overlap", late=late[0][1].code, first=collection[0][1].code)
 
 
 def _targets(entry: Entry, book: Book, insurances: tuple[str, ...]) -> Targets:

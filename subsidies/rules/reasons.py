@@ -138,14 +138,15 @@ def _tier_tests(plan: Plan, settings: Settings, context: Context) -> Iterator[Ag
     known = ", ".join(str(tier.amount) for tier in pension.tiers)
     yield Against("unknown_tier", "refuse", f"f.tier NOT IN ({known})", pension.code)
     extra = extra_groups(settings.codes("pension.tier100_categories_extra"))
-    paid = [rule.condition for rule in paid_rules(plan, pension, settings)]
+    paid = paid_rules(plan, pension, settings)
     for tier in pension.tiers:
         if tier.restricted is None:
             continue
-        # who is paid for at this tier may of course use it
+        # who is wholly paid for at this tier may of course use it
+        whole = [rule.condition for rule in paid if rule.amount >= tier.amount]
         allowed = either(
             each.sql(context)
-            for each in (tier.restricted, *paid, *([Condition(groups=extra)] if extra else []))
+            for each in (tier.restricted, *whole, *([Condition(groups=extra)] if extra else []))
         )
         closed = f"f.tier = {tier.amount} AND {allowed} IS NOT TRUE"
         if tier.unclear is not None:

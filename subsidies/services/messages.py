@@ -60,6 +60,8 @@ def _reasons() -> dict[str, str]:
         "band_overlap": _("“{band}”的年龄段有重叠"),
         "band_mixed": _("“{band}”不能既用年龄又用出生日期"),
         "band_backwards": _("起点在终点之后"),
+        "window_overlap": _("逾期期间“{late}”与集中缴费期“{first}”重叠"),
+        "route_outside": _("途径的起止应在 {first} 至 {last} 之内，起点不在终点之后"),
         "windows_wrong": _("{insurance} 应有一个集中缴费期，至多一个逾期期间"),
         "tiers_not_ascending": _("档次应由低到高、不重复"),
         "count_differs": _("写明 {printed} 个，实有 {counted} 个"),
