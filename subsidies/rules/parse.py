@@ -304,7 +304,9 @@ def _window(entry: Entry, book: Book, stages: set[str]) -> Window:
 
 def _check_windows(entry: Entry, windows: tuple[Window, ...], insurance: str) -> None:
     """One collection period, at most one late period after it; a gap between them may be."""
-    own = [(item, each) for item, each in zip(entry.items(), windows, strict=True) if each.insurance == insurance]
+    own = [
+        (item, each) for item, each in zip(entry.items(), windows, strict=True) if each.insurance == insurance
+    ]
     collection = [pair for pair in own if pair[1].kind == "collection"]
     late = [pair for pair in own if pair[1].kind == "late"]
     if not collection:
@@ -313,7 +315,9 @@ def _check_windows(entry: Entry, windows: tuple[Window, ...], insurance: str) ->
         if len(pairs) > 1:
             raise pairs[1][0].error("windows_wrong", insurance=insurance)
     if late and late[0][1].opens <= collection[0][1].closes:
-        raise late[0][0].at("opens").error("window_overlap", late=late[0][1].code, first=collection[0][1].code)
+        raise (
+            late[0][0].at("opens").error("window_overlap", late=late[0][1].code, first=collection[0][1].code)
+        )
 
 
 def _targets(entry: Entry, book: Book, insurances: tuple[str, ...]) -> Targets:

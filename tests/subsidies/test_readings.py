@@ -181,6 +181,10 @@ SHANTING: dict[str, Any] = {"payment_date": "2022-11-30"}
 YICHENG: dict[str, Any] = {"payment_date": "2021-11-30"}
 DIANZI: dict[str, Any] = {"payment_date": "2017-11-30"}
 ZHANHE: dict[str, Any] = {"payment_date": "2018-11-01"}
+DAYS: dict[str, dict[str, Any]] = {
+    "shanting-2023": SHANTING, "yicheng-2022": YICHENG, "dianzi-2018": DIANZI, "tengzhou-2023": SHANTING,
+    "zhanhe-2018": ZHANHE,
+}  # fmt: skip
 WIFE = {"kind": "only_child", "lawful_birth": True}
 GRADE_1: dict[str, Any] = {"categories": ["disabled"], "disability_grade": 1}
 CHILD: dict[str, Any] = {
@@ -196,9 +200,23 @@ PUPIL: dict[str, Any] = {
 }
 half = pays("175.00", government_or_department="175.00")
 odd = {"medical.personal": "355.55"}
+AFTERWARDS = {
+    "accept": pays("300.00") | {"timing": "out_of_period"},
+    "refer": REFER | {"timing": "out_of_period"},
+}
+
+Case = tuple[str, str, str, dict[str, Any], dict[str, dict[str, Any]], dict[str, Any]]
+
+
+def everywhere(
+    setting: str, insurance: str, facts: dict[str, Any], by_value: dict[str, dict[str, Any]], *plans: str
+) -> list[Case]:
+    """The same question of several plans, each on an ordinary day of its period."""
+    return [(plan, setting, insurance, facts | DAYS[plan], by_value, {}) for plan in plans]
+
 
 # (plan, setting, insurance, person and payment, {value as text: expected}, other settings)
-VALUES: list[tuple[str, str, str, dict[str, Any], dict[str, dict[str, Any]], dict[str, Any]]] = [
+VALUES: list[Case] = [
     ("shanting-2023", "medical.age_reference_date", "medical", {"birth_date": "1962-12-31", **SHANTING},
      {"prior_year_end": half, "payment_date": pays("350.00"), "coverage_start": half, "within_coverage_year": half}, {}),
     ("shanting-2023", "medical.age_reference_date", "medical", {"birth_date": "1963-01-01", **SHANTING},
@@ -261,20 +279,15 @@ VALUES: list[tuple[str, str, str, dict[str, Any], dict[str, dict[str, Any]], dic
      {"tier": 500, "family": WIFE | {"wife_birth_date": "1972-12-31"}, **YICHENG},
      {"prior_year_end": {"family_planning_subsidy": "0.00"}, "payment_date": {"family_planning_subsidy": "0.00"},
       "within_plan_year": {"family_planning_subsidy": "300.00"}}, {}),
-    *((plan, "scope.employee_exclusion_mode", "medical", {"employee_pension": True, **day},
-       {"per_insurance": {"reason": None}, "either": REFUSE | {"reason": "employee_pension"}}, {})
-      for plan, day in (("shanting-2023", SHANTING), ("yicheng-2022", YICHENG), ("dianzi-2018", DIANZI),
-                        ("tengzhou-2023", SHANTING), ("zhanhe-2018", ZHANHE))),
+    *everywhere("scope.employee_exclusion_mode", "medical", {"employee_pension": True},
+                {"per_insurance": {"reason": None}, "either": REFUSE | {"reason": "employee_pension"}}, *DAYS),
     ("shanting-2023", "scope.employee_exclusion_mode", "pension", {"employee_medical": True, "tier": 300, **SHANTING},
      {"per_insurance": ACCEPT, "either": REFUSE | {"reason": "employee_medical"}}, {}),
-    *((plan, "scope.students_at_school_place", "medical", PUPIL | day,
-       {"true": {"reason": None}, "false": REFUSE | {"reason": "not_in_scope"}}, {})
-      for plan, day in (("shanting-2023", SHANTING), ("yicheng-2022", YICHENG), ("dianzi-2018", DIANZI),
-                        ("tengzhou-2023", SHANTING), ("zhanhe-2018", ZHANHE))),
-    *((plan, "scope.accompanying_children", "medical", CHILD | day,
-       {"true": ACCEPT, "false": REFUSE | {"reason": "not_in_scope"}}, {})
-      for plan, day in (("shanting-2023", SHANTING), ("yicheng-2022", YICHENG), ("dianzi-2018", DIANZI),
-                        ("tengzhou-2023", SHANTING))),
+    *everywhere("scope.students_at_school_place", "medical", PUPIL,
+                {"true": {"reason": None}, "false": REFUSE | {"reason": "not_in_scope"}}, *DAYS),
+    *everywhere("scope.accompanying_children", "medical", CHILD,
+                {"true": ACCEPT, "false": REFUSE | {"reason": "not_in_scope"}},
+                "shanting-2023", "yicheng-2022", "dianzi-2018", "tengzhou-2023"),
     ("shanting-2023", "waiver.requires_local_registration", "medical",
      {"household_registration": "outside", "residence_permit": True, "birth_date": "1950-05-05", **SHANTING},
      {"false": pays("0.00", government_or_department="350.00"), "true": pays("350.00")}, {}),
@@ -290,9 +303,9 @@ VALUES: list[tuple[str, str, str, dict[str, Any], dict[str, dict[str, Any]], dic
     ("shanting-2023", "money.rounding", "medical", {"birth_date": "1957-05-05", **SHANTING},
      {"personal_down": pays("177.77", government_or_department="177.78"),
       "personal_half_up": pays("177.78", government_or_department="177.77")}, odd),
-    *((plan, "pension.late_rule", "pension", {"tier": 300, "payment_date": day},
-       {"accept": pays("300.00") | {"timing": "out_of_period"}, "refer": REFER | {"timing": "out_of_period"}}, {})
-      for plan, day in (("shanting-2023", "2023-01-01"), ("yicheng-2022", "2021-12-21"), ("dianzi-2018", "2018-01-01"))),
+    ("shanting-2023", "pension.late_rule", "pension", {"tier": 300, "payment_date": "2023-01-01"}, AFTERWARDS, {}),
+    ("yicheng-2022", "pension.late_rule", "pension", {"tier": 300, "payment_date": "2021-12-21"}, AFTERWARDS, {}),
+    ("dianzi-2018", "pension.late_rule", "pension", {"tier": 300, "payment_date": "2018-01-01"}, AFTERWARDS, {}),
     ("zhanhe-2018", "medical.late_rule", "medical", {"payment_date": "2018-12-01"},
      {"refer": REFER | {"timing": "out_of_period"}, "accept": pays("220.00") | {"timing": "out_of_period"}},
      {"medical.personal": 220, "medical.fiscal": 490}),

@@ -196,7 +196,12 @@ def test_of_several_reasons_the_first_is_given(plan: str, day: str, tmp_path: Pa
         facts = dict(NOBODY)
         for reason, change in order:
             facts |= change
-            expected = {"reason": reason, "personal_amount": None, "payers": {}, "benefit_start": None}
+            expected: dict[str, Any] = {
+                "reason": reason,
+                "personal_amount": None,
+                "payers": {},
+                "benefit_start": None,
+            }
             asked.append(example(f"{insurance} {reason}", insurance, expected, payment_date=day, **facts))
     both = NOBODY | {"death_date": None, "other_enrolment": None, "household_registration": "local"}
     asked.append(
