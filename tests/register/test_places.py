@@ -13,11 +13,11 @@ from contributions.services.ledger import verify_ledger
 from contributions.services.register.places import change_unit
 from contributions.village import unit_round
 from enrollment.models import Household, Resident, ResidentEvent
-from enrollment.services.imports.common import Units
 from enrollment.services.life.places import merge_villages
 from foundation.scope.context import scope
 from tests.factories import make_household
 from tests.register.conftest import Life
+from townships.unit_names import Units
 
 MERGED = date(2022, 11, 1)
 
