@@ -200,7 +200,9 @@ class CollectingUnitAdmin(ReferenceAdmin):
     list_display = ("name", "township", "kind", "code", "position")
     list_filter = (TownshipFilter, ("kind", ChoicesDropdownFilter))
     list_select_related = ("township",)
-    fields = ("code", "name", "kind", "township", "village", "position", "account", "pos_number")
+    fields = (
+        "code", "name", "kind", "township", "village", "position", "agent_name", "account_name", "account", "pos_number",
+    )  # fmt: skip
     autocomplete_fields = ("township", "village")
     search_fields = ("name", "code")
     search_help_text = _("单位名或代码")
@@ -209,7 +211,7 @@ class CollectingUnitAdmin(ReferenceAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Account and terminal numbers only for who keeps them."""
         shown = super().get_fields(request, obj)
-        return shown if self.has_change_permission(request) else shown[:-2]
+        return shown if self.has_change_permission(request) else shown[:-3]
 
 
 @admin.register(Agency)

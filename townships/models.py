@@ -150,6 +150,12 @@ class CollectingUnit(models.Model):
         Village, on_delete=models.PROTECT, null=True, blank=True, related_name="units", verbose_name=_("村居")
     )
     position = models.IntegerField(_("顺序"), default=0)
+    agent_name = models.CharField(_("代办员"), max_length=60, blank=True, db_default="")
+    agent_phone_encrypted = models.BinaryField(null=True, editable=False)
+    agent_phone_tail = models.CharField(
+        _("代办员电话尾号"), max_length=4, blank=True, db_default="", editable=False
+    )
+    account_name = models.CharField(_("账户户名"), max_length=80, blank=True, db_default="")
     account = models.CharField(_("对公账户"), max_length=40, blank=True)
     pos_number = models.CharField(_("POS 终端号"), max_length=40, blank=True)
 

@@ -23,13 +23,14 @@ from django.utils.translation import gettext_lazy
 
 from contributions.models import Assessment, CaseKind, Charge, FigureRebuild
 from contributions.services import tax_rows
-from enrollment.services.imports.common import county_of, plan_of, plan_options, whole_county
+from enrollment.services.imports.common import plan_of, plan_options
 from enrollment.services.imports.holders import holders
 from foundation.clock.services import offset
 from foundation.imports.engine.changes import insert_returning, logged_update, made_by, restore, undo_inserted
 from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import Counts, ImportKind, RowIdentity
 from townships.models import Device, DeviceKind
+from townships.services.imports.places import county_of, whole_county
 
 # Everything one row needs to know: the registration it pays for, what is due on it, and whether its voucher is known.
 _ROWS: Final = f"""

@@ -60,6 +60,10 @@ REASONS: dict[str, Any] = {
     "bad_flag": gettext_lazy("是否一栏看不懂"),
     "bad_headcount": gettext_lazy("人数不对"),
     "unknown_township": gettext_lazy("没有这个镇街"),
+    "unknown_unit_kind": gettext_lazy("单位类型看不懂"),
+    "no_unit_name": gettext_lazy("没有填单位名称"),
+    "other_township": gettext_lazy("单位编码是别的镇街的"),
+    "unit_name_taken": gettext_lazy("单位重名"),
 }
 _ADVICE: dict[str, Any] = {
     "shifted_cells": gettext_lazy("检查这一行的分隔符和引号，使各格对齐表头"),
@@ -112,6 +116,9 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("unclear_place", "own_county"), ("enrolled_at", "enrolled_at_kind")),
     "bad_first": ("first_enrolment",),
     "unknown_township": ("township",),
+    "unknown_unit_kind": ("unit_kind",),
+    "no_unit_name": ("unit",),
+    **dict.fromkeys(("other_township", "unit_name_taken"), ("unit_code",)),
     "unknown_family": ("family_kind",),
     "wife_differs": ("wife_birth_date", "wife_number"),
     "no_place": ("address", "township", "village"),

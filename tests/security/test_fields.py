@@ -25,7 +25,7 @@ PLAIN: Final = {
     "townships.Township": "code name short_name aliases",
     "townships.Area": "name",
     "townships.Village": "code name short_name aliases",
-    "townships.CollectingUnit": "code name kind account pos_number",
+    "townships.CollectingUnit": "code name kind account_name account pos_number",
     "townships.Agency": "kind name phone",
     "townships.User": "password username email role",
     "townships.Device": "kind name",
@@ -72,6 +72,7 @@ PLAIN: Final = {
 # Names and what leads to a person: shown within the scope alone, never in logs, jobs or the trail.
 PERSONAL: Final = {
     "townships.User": "first_name last_name display_name",
+    "townships.CollectingUnit": "agent_name agent_phone_tail",
     "enrollment.Household": "head_name house_number",
     "enrollment.Resident": "name initials nickname address phone_tail",
     "enrollment.PoliceRecord": "head_name name address",
@@ -87,6 +88,7 @@ PERSONAL: Final = {
 }
 # Numbers and phones: AES-GCM, or a keyed index of them. Binary, so that nothing readable fits in by mistake.
 ENCRYPTED: Final = {
+    "townships.CollectingUnit": "agent_phone_encrypted",
     "enrollment.Resident": "number_encrypted number_index tail_index phone_encrypted",
     "enrollment.PoliceRecord": "number_encrypted number_index",
     "enrollment.FormerNumber": "number_encrypted number_index",
@@ -133,6 +135,7 @@ def test_what_is_binary_is_encrypted_and_what_is_encrypted_is_binary() -> None:
 def test_no_column_is_made_for_a_readable_number_or_phone() -> None:
     """A field called number or phone outside the encrypted ones is an office's, or a paper's."""
     allowed = {
+        ("townships.CollectingUnit", "agent_phone_tail"),
         ("townships.Agency", "phone"), ("townships.CollectingUnit", "pos_number"), ("enrollment.Household", "number"),
         ("enrollment.Household", "house_number"), ("rosters.RosterLine", "house_number"),
         ("enrollment.Resident", "phone_tail"), ("rosters.Roster", "number"), ("rosters.RosterLine", "household_number"),

@@ -20,14 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from enrollment.models import Category
 from enrollment.services.imports import people
-from enrollment.services.imports.common import (
-    PersonReader,
-    ReadPerson,
-    county_of,
-    out_of_scope,
-    read_day,
-    unknown_village,
-)
+from enrollment.services.imports.common import PersonReader, ReadPerson, read_day
 from enrollment.services.imports.holders import held
 from foundation.clock.services import business_date
 from foundation.imports.engine.changes import differs, insert_returning, logged_update, restore, undo_inserted
@@ -49,6 +42,7 @@ from foundation.imports.models import ImportBatch
 from foundation.masking import mask_name
 from foundation.pinyin import initials
 from townships.models import Agency
+from townships.services.imports.places import county_of, out_of_scope, unknown_village
 from townships.unit_names import Units
 
 _GRADES: Final = {

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from enrollment.models import CollectionPlan, Insurance
+from enrollment.models import CollectionPlan, Insurance, Registration, Resident
 from foundation.identity import (
     ParsedNumber,
     error_message,
@@ -17,11 +17,11 @@ from foundation.identity import (
     read_disability_card,
     read_number,
 )
+from foundation.imports.engine.changes import made_by
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import ImportRefused, Option, Refused, together
 from foundation.names import normalise_name
 from foundation.sheets import parse_date
-from townships.models import County, Township
 
 YES: Final = frozenset({"是", "有", "1", "Y", "y", "√", "✓", "对", "真", "已"})
 NO: Final = frozenset({"否", "无", "0", "N", "n", "×", "没有", "不是", "未"})
@@ -38,14 +38,6 @@ SAME_PERSON = """(
         AND (SELECT count(*) FROM generate_series(1, char_length({a})) AS c(i)
              WHERE substr({a}, c.i, 1) <> substr({b}, c.i, 1)) <= 1)
 )"""
-
-
-def county_of(ctx: Context) -> County:
-    """The batch's county. Raises ImportRefused when it is not loaded."""
-    county = County.objects.filter(code=ctx.batch.county_code).first()
-    if county is None:
-        raise ImportRefused(_("县区 %(code)s 还没有载入区划") % {"code": ctx.batch.county_code[:6]})
-    return county
 
 
 def plan_of(ctx: Context) -> CollectionPlan:
@@ -69,23 +61,6 @@ def plan_options(user: Any) -> tuple[Option, ...]:
     """The plans a person may import for."""
     plans = CollectionPlan.objects.in_force().filter(county_id=user.county_id).order_by("code")
     return (Option("plan", _("方案"), tuple((plan.code, plan.name) for plan in plans)),)
-
-
-def whole_county(ctx: Context, county: County) -> bool:
-    """Whether the importer sees every township of the county."""
-    townships = set(Township.objects.filter(county=county).values_list("pk", flat=True))
-    return townships <= ctx.places.townships
-
-
-def out_of_scope() -> Refused:
-    """The answer for every row that is not the importer's, whoever it names and whether that person exists."""
-    return Refused("out_of_scope", _("不在您的管辖范围"))
-
-
-def unknown_village(township: str, village: str) -> Refused:
-    """The answer for a place nobody knows."""
-    where = f"{township}{village}"[:40]
-    return Refused("unknown_village", _("没有这个村居：%(where)s，请核对镇街和村居名称") % {"where": where})
 
 
 def read_name(raw: str) -> str | Refused:
@@ -159,3 +134,10 @@ def read_insurance(raw: str) -> str:
     """Which of the two insurances a sender names; empty for neither, or both."""
     medical, pension = "医" in raw, "养老" in raw
     return "" if medical == pension else str(Insurance.MEDICAL if medical else Insurance.PENSION)
+
+
+def people_in_units(ctx: Context) -> list[str]:
+    """Why a list of units stays: people live or are registered with units it made."""
+    units = made_by(ctx, "townships_collectingunit", "unit_id")
+    people = Resident.objects.filter(units).count() + Registration.objects.filter(units).count()
+    return [_("本批新增的单位已有 %(n)s 条居民或参保登记") % {"n": people}] if people else []

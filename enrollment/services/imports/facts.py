@@ -13,12 +13,13 @@ from datetime import date
 from typing import Any, Final
 
 from enrollment.services.imports import people
-from enrollment.services.imports.common import ReadPerson, county_of
+from enrollment.services.imports.common import ReadPerson
 from enrollment.services.imports.holders import held
 from foundation.imports.engine.changes import differs, logged_update, restore
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import Counts, ImportKind, RowIdentity, RowReader, StagedRow
 from foundation.pinyin import initials
+from townships.services.imports.places import county_of
 
 PERSON: Final = RowIdentity()
 

@@ -20,7 +20,6 @@ from enrollment.services.imports.common import (
     NO,
     PersonReader,
     ReadPerson,
-    county_of,
     other_year,
     plan_of,
     plan_options,
@@ -32,6 +31,7 @@ from foundation.clock.services import business_date
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import Refused, RowReader, StagedRow, together
 from townships.models import County
+from townships.services.imports.places import county_of
 
 _WITH_PARENTS: Final = ("随父母", "父母", "随迁", "子女")
 _CODE: Final = re.compile(r"\d{6}")

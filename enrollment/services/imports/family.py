@@ -14,17 +14,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from enrollment.services.imports.common import (
-    NO,
-    SAME_PERSON,
-    YES,
-    bad_number,
-    county_of,
-    out_of_scope,
-    read_day,
-    read_name,
-    whole_county,
-)
+from enrollment.services.imports.common import NO, SAME_PERSON, YES, bad_number, read_day, read_name
 from enrollment.services.imports.holders import holders
 from enrollment.services.imports.people import ROLES, unknown_person
 from foundation.identity import ParsedNumber, read_number
@@ -47,6 +37,7 @@ from foundation.imports.kinds import (
     together,
 )
 from foundation.pinyin import initials
+from townships.services.imports.places import county_of, out_of_scope, whole_county
 from townships.unit_names import Units
 
 _STAGING: Final = "import_staging_family"

@@ -21,15 +21,11 @@ from django.utils.translation import gettext_lazy
 from enrollment.services.imports.common import (
     PersonReader,
     ReadPerson,
-    county_of,
     other_year,
-    out_of_scope,
     plan_of,
     plan_options,
     read_day,
     read_insurance,
-    unknown_village,
-    whole_county,
 )
 from enrollment.services.imports.holders import holders
 from enrollment.services.imports.people import unknown_person
@@ -47,6 +43,7 @@ from foundation.imports.kinds import (
     together,
 )
 from foundation.money import MoneyError, yuan
+from townships.services.imports.places import county_of, out_of_scope, unknown_village, whole_county
 from townships.unit_names import Units
 
 _STAGING: Final = "import_staging_prior"

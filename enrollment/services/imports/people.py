@@ -6,10 +6,11 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from enrollment.services.imports.common import SAME_PERSON, county_of, plan_options, whole_county
+from enrollment.services.imports.common import SAME_PERSON, plan_options
 from enrollment.services.imports.holders import holders
 from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import Refused
+from townships.services.imports.places import county_of, whole_county
 
 STAGING: Final = "import_staging_person"
 COLUMNS: Final = (

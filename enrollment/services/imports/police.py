@@ -17,14 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from enrollment.models import Sex
-from enrollment.services.imports.common import (
-    bad_number,
-    county_of,
-    out_of_scope,
-    read_day,
-    read_name,
-    unknown_village,
-)
+from enrollment.services.imports.common import bad_number, read_day, read_name
 from enrollment.services.imports.holders import held, holders
 from foundation.clock.services import business_date
 from foundation.identity import read_number
@@ -37,6 +30,7 @@ from foundation.imports.engine.changes import (
 )
 from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import Counts, ImportKind, Refused, RowReader, StagedRow, together
+from townships.services.imports.places import county_of, out_of_scope, unknown_village
 from townships.unit_names import Units
 
 _STAGING: Final = "import_staging_police"

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from enrollment.models import FamilyRecord, Membership, Registration
 from enrollment.services.imports import registration_rows
-from enrollment.services.imports.common import SAME_PERSON, county_of, plan_of, plan_options, whole_county
+from enrollment.services.imports.common import SAME_PERSON, plan_of, plan_options
 from enrollment.services.imports.holders import earlier_holders, holders
 from enrollment.services.imports.last_year import PAID_LAST_YEAR
 from foundation.imports.engine.changes import (
@@ -32,6 +32,7 @@ from foundation.imports.engine.changes import (
 )
 from foundation.imports.engine.context import ROW, Context, row_sql
 from foundation.imports.kinds import Counts, ImportKind, ImportRefused, RowIdentity
+from townships.services.imports.places import county_of, whole_county
 
 _HOUSEHOLD: Final = ("village_id", "group_name", "house_number", "head_name")
 _RESIDENT: Final = (

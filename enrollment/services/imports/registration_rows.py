@@ -14,20 +14,18 @@ from enrollment.services.imports.common import (
     NO,
     YES,
     bad_number,
-    county_of,
     other_year,
-    out_of_scope,
     plan_of,
     read_day,
     read_insurance,
     read_name,
-    unknown_village,
 )
 from foundation.identity import ParsedNumber, normalise_number, read_number
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import Identify, Refused, RowReader, StagedRow, by_number, together
 from foundation.money import MoneyError, yuan
 from foundation.pinyin import initials
+from townships.services.imports.places import county_of, out_of_scope, unknown_village
 from townships.unit_names import Units
 
 COLUMNS: Final = (

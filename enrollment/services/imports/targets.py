@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from enrollment.models import CollectionPlan, Insurance, PlanStatus, Target
-from enrollment.services.imports.common import county_of, find_plan, plan_of, plan_options
+from enrollment.services.imports.common import find_plan, plan_of, plan_options
 from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import (
     Counts,
@@ -31,6 +31,7 @@ from foundation.imports.kinds import (
 )
 from foundation.imports.models import BatchState, ImportBatch
 from foundation.sheets import is_total
+from townships.services.imports.places import county_of
 from townships.unit_names import TownshipNames
 
 _STAGING: Final = "import_staging_target"
