@@ -46,7 +46,7 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
             (gettext_noop("户"), "admin:enrollment_household_changelist", "enrollment.household"),
             (gettext_noop("特殊群体"), "admin:enrollment_membership_changelist", "enrollment.membership"),
             (gettext_noop("导入名单"), "imports:home", _IMPORTERS),
-            (gettext_noop("退回的行"), "admin:imports_returnedrow_changelist", "imports.returnedrow"),
+            (gettext_noop("退回的行"), "imports:returned", _IMPORTERS | {"auditor"}),
         ],
     ),
     (

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.scope.models import AlsoSeenModel, ScopedModel
 from foundation.scope.places import NOWHERE, Places
+from townships.rules import may
 
 
 class Division(models.Model):
@@ -274,6 +275,26 @@ class User(AbstractUser):
     def sees_all_work(self) -> bool:
         """Whether everybody's files and jobs of the county are hers to see; a department sees its own alone."""
         return self.sees_county and self.role != Role.DEPARTMENT
+
+    @property
+    def shares_desk(self) -> bool:
+        """Whether she works with others on the same files: a county's agency, a township's, a post without agency.
+
+        All of them see the same people. A county's agency given to somebody of one township is no desk.
+        """
+        if self.agency is None:
+            return not self.sees_county
+        return self.sees_county or self.agency.township_id is not None
+
+    @property
+    def follows_lists(self) -> bool:
+        """Whether others' lists concern her where they name her township: the clerk helps to find the persons."""
+        return self.role == Role.TOWNSHIP_CLERK
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether whole numbers of others' files are hers to read: the county's bureaus, who keep the register."""
+        return self.sees_county and may(self.role, "read_full_numbers")
 
     @property
     def audits_all_work(self) -> bool:

@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from foundation.imports.kinds import kinds_for
 from foundation.imports.models import BatchState, ImportBatch, ReturnedRow
+from foundation.imports.queries import open_lists
 from foundation.office import ScopedModelAdmin, Waiting, waits_in_office
 
 
@@ -57,24 +58,24 @@ class ReturnedRowAdmin(ScopedModelAdmin):
 
 @waits_in_office
 def rows_returned(user: Any, today: date) -> Iterator[Waiting]:
-    """Rows sent back and not corrected yet, by file."""
-    open_rows = (
-        ReturnedRow.objects.filter(
-            closed_at=None, batch__state=BatchState.APPLIED, batch__in=ImportBatch.objects.visible_to(user)
-        )
-        .values("batch_id", "batch__file_name")
-        .annotate(n=Count("pk"), since=Min("batch__applied_at"))
-        .order_by("batch_id")
-    )
-    # Who only reads has no import page; the batch of the office is theirs.
-    page = "imports:batch" if kinds_for(user) else "admin:imports_importbatch_change"
-    for row in open_rows[:5]:
-        if row["since"] is not None:
-            yield Waiting(
-                title=_("名单退回的行"), note=row["batch__file_name"], since=row["since"], count=row["n"],
-                unit=_("行"), url=reverse(page, args=[row["batch_id"]]),
-                button=_("看退回"),
-            )  # fmt: skip
+    """Rows sent back and not corrected yet: one line, however many lists; past the plan's deadline they are late."""
+    lists = [each for each in open_lists(user, today) if each.batch.state == BatchState.APPLIED]
+    if not lists:
+        return
+    late = sum(each.overdue for each in lists)
+    note = _("%(n)s 份名单") % {"n": len(lists)} if len(lists) > 1 else f"{lists[0].title}，{lists[0].sender}"
+    if late:
+        note += _("，%(n)s 份过了期限") % {"n": late} if len(lists) > 1 else _("，过了期限")
+    url = reverse("imports:returned")
+    if len(lists) == 1:
+        url += f"?batch={lists[0].batch.pk}"
+    if not kinds_for(user) and not getattr(user, "audits_all_work", False):
+        # Who only reads the office's lists has no page of files.
+        url = reverse("admin:imports_returnedrow_changelist")
+    yield Waiting(
+        title=_("名单退回的行"), note=note, since=min(each.since for each in lists),
+        count=sum(each.open for each in lists), unit=_("行"), url=url, button=_("看退回"),
+    )  # fmt: skip
 
 
 @waits_in_office

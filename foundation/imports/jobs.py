@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
@@ -36,6 +38,7 @@ _SHARES: Final = {
     APPLY: {"read": (0, 600), "check": (600, 50)},
 }
 _BEAT_SECONDS: Final = 1.0
+_MEASURED: Final = 10
 
 
 class _Watched:
@@ -44,6 +47,8 @@ class _Watched:
     def __init__(self, job: Job, step: str) -> None:
         self._job, self._shares = job, _SHARES[step]
         self._done = 0
+        self._rows = (0, 0)
+        self._seen: deque[tuple[float, int]] = deque(maxlen=_MEASURED)
         self._stopped = False
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -64,12 +69,27 @@ class _Watched:
             raise JobFailed(_("已停下，什么都没有写入。文件还在，可以重新检查"))
         start, length = self._shares.get(what, (_WHOLE - 1, 0))
         self._done = start + (length * done // total if total else 0)
+        if what == "read":
+            self._rows = (done, total)
+
+    def _pace(self) -> dict[str, Any]:
+        """Rows read, of how many, and how many a second over the last beats."""
+        rows, of = self._rows
+        if not rows:
+            return {}
+        self._seen.append((time.monotonic(), rows))
+        (since, before), (now, _rows) = self._seen[0], self._seen[-1]
+        return {
+            "rows": rows,
+            "of": of,
+            "per_second": int((rows - before) / (now - since)) if now > since else 0,
+        }
 
     def _beat(self) -> None:
         try:
             while not self._end.wait(_BEAT_SECONDS):
                 jobs = Job.objects.filter(pk=self._job.pk)
-                jobs.update(done=self._done)
+                jobs.update(done=self._done, result=self._pace())
                 self._stopped = jobs.filter(cancel_requested=True).exists()
         except Exception as error:  # noqa: BLE001 - progress is a courtesy: the work goes on without it
             log.warning("progress of import job %s is not shown: %s", self._job.pk, type(error).__name__)

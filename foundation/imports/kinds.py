@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from foundation.identity import read_number
@@ -95,6 +96,14 @@ class NextStep:
     url: str
     fields: dict[str, str]
     job: Job | None = None
+
+
+class Deadline(NamedTuple):
+    """Until when a plan wants a list to be right, and the words it stands on. Past it is a warning, never a block."""
+
+    name: str
+    on: date
+    clause: str
 
 
 StagedRow = Sequence[str | None]
@@ -180,6 +189,7 @@ _KINDS: dict[str, ImportKind] = {}
 _ROWS: list[Callable[..., dict[str, Any]]] = []
 _APPLIED: list[tuple[frozenset[str], Callable[[Context], dict[str, Any]]]] = []
 _UNDO: list[tuple[frozenset[str], Callable[[Context], list[str]]]] = []
+_DEADLINES: list[Callable[[ImportBatch], Deadline | None]] = []
 _NEXT: list[tuple[frozenset[str], Callable[[Any, ImportBatch], NextStep | None]]] = []
 
 
@@ -243,3 +253,14 @@ def next_steps(user: Any, batch: ImportBatch) -> list[NextStep]:
     """What apps above the kind's own ask of this user after the batch."""
     found = [step(user, batch) for kinds, step in _NEXT if batch.kind in kinds]
     return [step for step in found if step is not None]
+
+
+def on_deadline(source: Callable[[ImportBatch], Deadline | None]) -> None:
+    """Ask ``source`` until when the rows of a batch have to be right; None where no plan says."""
+    _DEADLINES.append(source)
+
+
+def deadline_of(batch: ImportBatch) -> Deadline | None:
+    """The earliest deadline anybody knows for the batch."""
+    found = [deadline for source in _DEADLINES if (deadline := source(batch)) is not None]
+    return min(found, key=lambda deadline: deadline.on, default=None)

@@ -10,6 +10,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from foundation.imports.senders import desk_of
 from foundation.scope.models import ScopedModel
 
 
@@ -27,10 +28,13 @@ class BatchQuerySet(models.QuerySet["ImportBatch"]):
     """Reads of batches."""
 
     def visible_to(self, user: Any) -> BatchQuerySet:
-        """A person's own files; county offices see those of their county."""
+        """A person's own files and those of her desk; county offices see those of their county."""
         if getattr(user, "sees_all_work", False):
             return self.filter(county_code=user.county_code)
-        return self.filter(uploaded_by=user)
+        own = Q(uploaded_by=user)
+        if desk := desk_of(user):
+            own |= Q(sender=desk)
+        return self.filter(own)
 
 
 class ImportBatch(models.Model):
@@ -137,6 +141,25 @@ class ToldHow(models.TextChoices):
     OTHER = "other", _("其他")
 
 
+class ReturnedRowQuerySet(models.QuerySet["ReturnedRow"]):
+    """Reads of returned rows."""
+
+    def sent_by(self, user: Any) -> ReturnedRowQuerySet:
+        """Rows of the files a person sees: what went back to her."""
+        return self.filter(batch__in=ImportBatch.objects.visible_to(user))
+
+    def visible_to(self, user: Any) -> ReturnedRowQuerySet:
+        """Those, and for a township's clerk also the rows of others' files that name her township."""
+        own = Q(batch__in=ImportBatch.objects.visible_to(user))
+        if getattr(user, "follows_lists", False):
+            own |= Q(township_id__in=sorted(user.scope_places().townships))
+        return self.filter(own)
+
+    def waiting(self) -> ReturnedRowQuerySet:
+        """Open, of files that were checked or applied; a file taken back or dropped asks for nothing."""
+        return self.filter(closed_at=None, batch__state__in=(BatchState.CHECKED, BatchState.APPLIED))
+
+
 class ReturnedRow(models.Model):
     """A row sent back, open until it is corrected or closed with a reason. The row itself is kept encrypted.
 
@@ -184,6 +207,8 @@ class ReturnedRow(models.Model):
         blank=True,
         help_text="The batch whose row took its place; undoing that batch opens it again.",
     )
+
+    objects = ReturnedRowQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("退回行")

@@ -144,6 +144,45 @@ def fields_of(code: str, field: str = "") -> tuple[str, ...]:
     return (field,) if field else _FIELDS.get(code, ())
 
 
+# Reasons found in the row itself; any other was found by looking into the register or at other rows.
+_SELF_EVIDENT: frozenset[str] = frozenset(
+    {
+        "empty", "bad_length", "bad_characters", "bad_date", "bad_check_digit", "scientific_notation", "bad_paper_number",
+        "no_birth_date", "newborn_household", "no_name", "name_too_long", "broken_characters", "unknown_village",
+        "unknown_insurance", "other_year", "unknown_tier", "other_category", "unknown_category", "no_grade",
+        "bad_grade", "no_death_date", "unknown_school", "bad_amount",
+    }
+)  # fmt: skip
+
+
+def outside_words(faults: list[list[str]]) -> str:
+    """What is wrong with a row, for who helps to find the person but did not send the list."""
+    told = [reason(code) for code, _field in faults if code in _SELF_EVIDENT]
+    if len(told) < len(faults):
+        told.append(_("和居民库对不上，由报送单位核对"))
+    return "；".join(dict.fromkeys(told))
+
+
+_ACTS: dict[str, Any] = {
+    "import.receive": gettext_lazy("上传"),
+    "import.mapping": gettext_lazy("指定列"),
+    "import.apply": gettext_lazy("写入"),
+    "import.undo": gettext_lazy("整批撤回"),
+    "import.abandon": gettext_lazy("放弃"),
+    "import.errors": gettext_lazy("下载退回表"),
+    "import.download": gettext_lazy("下载原文件"),
+    "import.row.close": gettext_lazy("销掉退回的行"),
+    "import.row.tell": gettext_lazy("告知本人"),
+}
+
+
+def act_word(action: str, detail: dict[str, Any]) -> str:
+    """What somebody did with a file, with how many rows where that says something."""
+    word = str(_ACTS.get(action, action))
+    rows = detail.get("count", detail.get("rows") if isinstance(detail.get("rows"), int) else None)
+    return _("%(act)s（%(n)s 行）") % {"act": word, "n": f"{rows:,}"} if rows else word
+
+
 def warning_lines(batch: ImportBatch) -> list[str]:
     """What was let in, and should be looked at."""
     lines = []

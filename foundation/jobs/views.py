@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -34,6 +35,8 @@ RESULT_WORDS = {
     "assessed": gettext_lazy("核定"),
     "charges": gettext_lazy("应缴"),
 }
+# A job tells its rest when a fiftieth of it is done.
+_MEASURABLE = 50
 STATE_LOOK = {
     JobState.QUEUED: ("wait", "clock"),
     JobState.RUNNING: ("go", "clock"),
@@ -43,8 +46,8 @@ STATE_LOOK = {
 }
 
 
-def job_context(job: Job, *, next_url: str = "", here: bool = False) -> dict[str, Any]:
-    """What the partial shows. ``here`` reloads the page it stands in once the job has ended."""
+def job_context(job: Job, *, next_url: str = "", here: bool = False, back: str = "") -> dict[str, Any]:
+    """What the partial shows. ``here`` reloads the page it stands in once the job has ended; ``back`` is that page."""
     try:
         label = str(job_kind(job.kind).label)
     except JobFailed:
@@ -65,18 +68,32 @@ def job_context(job: Job, *, next_url: str = "", here: bool = False) -> dict[str
         ],
         "job_next": next_url,
         "job_here": here,
+        "job_back": back,
+        "job_pace": _pace(job),
     }
 
 
 def _time_left(job: Job) -> str:
-    """The rest at the pace so far; nothing before the first part is done."""
-    if job.state != JobState.RUNNING or not job.done or job.started_at is None:
+    """The rest at the pace so far; nothing before there is a pace to speak of."""
+    slow = not job.done or job.done * _MEASURABLE < job.total
+    if job.state != JobState.RUNNING or job.started_at is None or slow:
         return ""
     spent = (timezone.now() - job.started_at).total_seconds()
     seconds = int(spent * (job.total - job.done) / job.done) + 1
     if seconds < 60:
         return _("大约还要 %(n)s 秒") % {"n": seconds}
     return _("大约还要 %(n)s 分钟") % {"n": -(-seconds // 60)}
+
+
+def _pace(job: Job) -> str:
+    """How many rows are done of how many and how fast, where the work tells it while it runs."""
+    rows, of, speed = (job.result.get(key) for key in ("rows", "of", "per_second"))
+    if job.state != JobState.RUNNING or not isinstance(rows, int) or not rows:
+        return ""
+    text = _("第 %(n)s 行") % {"n": f"{rows:,}"}
+    if isinstance(of, int) and of >= rows:
+        text = _("第 %(n)s 行，共 %(of)s 行") % {"n": f"{rows:,}", "of": f"{of:,}"}
+    return _("%(rows)s，每秒 %(speed)s 行") % {"rows": text, "speed": f"{speed:,}"} if speed else text
 
 
 def _waits_for_a_worker(job: Job) -> bool:
@@ -87,8 +104,8 @@ def _visible(request: HttpRequest, pk: UUID) -> Job:
     return get_object_or_404(Job.objects.visible_to(request.user), pk=pk)
 
 
-def _next(request: HttpRequest) -> str:
-    url = request.GET.get("next", "")
+def _next(request: HttpRequest, name: str = "next") -> str:
+    url = request.GET.get(name, "")
     safe = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
     return url if safe else ""
 
@@ -108,7 +125,8 @@ def job_page(request: HttpRequest, pk: UUID) -> HttpResponse:
 def job_progress(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The partial alone. With ``here`` the page around it is loaded again when the job has ended."""
     job, here = _visible(request, pk), "here" in request.GET
-    response = render(request, "jobs/_progress.html", job_context(job, next_url=_next(request), here=here))
+    context = job_context(job, next_url=_next(request), here=here, back=_next(request, "back"))
+    response = render(request, "jobs/_progress.html", context)
     if here and job.state not in OPEN_STATES:
         response["HX-Refresh"] = "true"
     return response
@@ -122,4 +140,4 @@ def job_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
         Job.objects.visible_to(request.user).filter(requested_by_id=request.user.pk), pk=pk
     )
     queue.cancel(by=request.user, job=job)
-    return redirect("jobs:page", pk=job.pk)
+    return redirect(_next(request, "back") or reverse("jobs:page", args=[job.pk]))

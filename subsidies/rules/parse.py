@@ -54,7 +54,7 @@ DESCRIPTIVE: Final = (
 
 _NOTE_KEYS: Final = (
     "name insurance who to what how by every from until days kind routes means columns departments groups "
-    "certainty setting note chosen other missing rate ages denominator printed_ages tasks"
+    "certainty setting note chosen other missing rate ages denominator printed_ages tasks files"
 )
 _RULE: Final = "code clause lines"
 _COMPUTED: Final = ("not_in_scope", "unknown_tier", "tier_100_not_allowed")

@@ -22,7 +22,7 @@ from foundation.imports.services.apply import apply, undo
 from foundation.imports.services.check import check
 from foundation.imports.services.errors import write_error_book
 from foundation.imports.services.receive import abandon
-from foundation.imports.services.returned import close_rows, open_rows
+from foundation.imports.services.returned import close_rows, samples
 from foundation.scope.context import places_scope
 from tests.imports.office import Desk, as_csv, number_of, registration_row
 
@@ -216,7 +216,8 @@ def test_undo_says_what_depends_on_the_batch(desk: Desk) -> None:
 
 def test_remembered_mapping_is_used_for_the_same_headers(desk: Desk) -> None:
     """A header the table of synonyms does not know is read as its sender confirmed it before."""
-    from foundation.imports.engine.tables import headers_digest, sender_of
+    from foundation.imports.engine.tables import headers_digest
+    from foundation.imports.senders import sender_of
 
     clerk = desk.cast.user("township_clerk")
     row = registration_row()
@@ -233,7 +234,7 @@ def test_remembered_mapping_is_used_for_the_same_headers(desk: Desk) -> None:
 def test_returned_rows_stay_open_until_closed_with_a_reason(desk: Desk) -> None:
     """A returned row is shown masked, closes with a reason once, and leaves the errors workbook."""
     batch = desk.take("registration", [registration_row(身份证号="370406198505050010")])
-    shown = open_rows(batch, "bad_check_digit")
+    shown = samples(batch)
     assert [(row.name, row.number) for row in shown] == [("张*山", "*" * 16 + "10")]
     row = batch.returned_rows.get()
     with pytest.raises(ImportRefused):

@@ -150,29 +150,18 @@ def test_a_foreign_batch_is_not_there(desk: Desk) -> None:
     batch = desk.take("registration", [GOOD, BAD], by=desk.cast.user("township_clerk"))
     row = batch.returned_rows.get()
     client = _client(desk, "clerk_yi")
-    for name in ("batch", "errors", "rows"):
-        address = reverse(f"imports:{name}", args=[batch.pk])
-        assert client.get(address, {"code": "bad_check_digit"}).status_code == 404
+    for address in (
+        reverse("imports:batch", args=[batch.pk]),
+        reverse("imports:errors", args=[batch.pk]),
+        reverse("imports:original", args=[batch.pk, 0]),
+        f"{reverse('imports:returned')}?batch={batch.pk}",
+    ):
+        assert client.get(address).status_code == 404
     for name in ("columns", "check", "apply", "abandon", "undo"):
         assert client.post(reverse(f"imports:{name}", args=[batch.pk])).status_code == 404
-    assert client.post(reverse("imports:close", args=[batch.pk, row.pk]), {"reason": "x"}).status_code == 404
+    for name, values in (("close", {"reason": "x"}), ("tell", {"how": "phone"})):
+        assert client.post(reverse(f"imports:{name}"), {"row": row.pk} | values).status_code == 404
     assert "登记" not in client.get(reverse("imports:home")).content.decode().split("以前导入的")[-1]
-
-
-@pytest.mark.covers("E059")
-def test_returned_rows_are_closed_with_what_came_of_them(desk: Desk) -> None:
-    """The list of a reason shrinks; the closed row keeps who was told what."""
-    clerk = desk.cast.user("township_clerk")
-    batch = desk.take("registration", [GOOD, BAD], by=clerk)
-    client = _client(desk, "township_clerk")
-    address = reverse("imports:rows", args=[batch.pk]) + "?code=bad_check_digit"
-    shown = client.get(address).content.decode()
-    assert "还有 1 行没处理" in shown
-    row = batch.returned_rows.get()
-    client.post(reverse("imports:close", args=[batch.pk, row.pk]), {"reason": "已告知本人更正"})
-    row.refresh_from_db()
-    assert row.closed_reason == "已告知本人更正"
-    assert "没处理" not in client.get(reverse("imports:batch", args=[batch.pk])).content.decode()
 
 
 def test_nothing_to_choose_is_said_in_words(desk: Desk) -> None:
@@ -193,12 +182,20 @@ def test_an_auditor_reads_a_batch_and_sends_nothing(desk: Desk) -> None:
     assert "写入 1 行，退回 1 行" in shown
     assert "370406198505050010" not in shown
     assert "<form" not in shown.split("<main")[-1].split("</main>")[0]
-    rows = client.get(reverse("imports:rows", args=[batch.pk]), {"code": "bad_check_digit"})
+    rows = client.get(reverse("imports:returned"), {"batch": batch.pk})
     assert rows.status_code == 200
+    assert 'name="row"' not in rows.content.decode()
     history = client.get(reverse("imports:home"))
     assert f'href="/imports/{batch.pk}/"' in history.content.decode()
     assert 'type="file"' not in history.content.decode()
     assert client.get(reverse("imports:errors", args=[batch.pk])).status_code == 403
+    assert client.get(reverse("imports:original", args=[batch.pk, 0])).status_code == 403
+    assert (
+        client.post(
+            reverse("imports:close"), {"row": batch.returned_rows.get().pk, "reason": "x"}
+        ).status_code
+        == 403
+    )
     assert client.post(reverse("imports:undo", args=[batch.pk])).status_code == 403
     assert _send(client, as_csv([GOOD])).status_code == 403
 

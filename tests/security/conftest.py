@@ -17,7 +17,8 @@ from pypdf import PdfReader
 from contributions.models import Charge
 from enrollment.models import Category, CollectionPlan
 from foundation.encryption import get_keyring
-from foundation.imports.models import ImportBatch, ReturnedRow
+from foundation.imports.engine import vault
+from foundation.imports.models import ImportBatch, ImportFile, ReturnedRow
 from foundation.jobs.models import Job
 from foundation.scope.context import places_scope, scope
 from foundation.scope.places import NOWHERE
@@ -141,6 +142,15 @@ def _side(season: Season, unit: CollectingUnit, name: str, rows: dict[type[Model
         kind="registration", county_code=county, plan_code=season.plan.code, file_name=f"{name}.csv",
         sha256="0" * 64, uploaded_by=owner, state="checked", reasons={"unknown_village": 1}, rejected_count=1,
     )  # fmt: skip
+    stored = vault.store(io.BytesIO(name.encode()), folder="imports/test")
+    ImportFile.objects.create(
+        batch=batch,
+        position=0,
+        name=f"{name}.csv",
+        size=stored.size,
+        sha256=stored.sha256,
+        stored_as=stored.name,
+    )
     returned = ReturnedRow.objects.create(
         batch=batch, source_row=2, code="unknown_village", message=f"{name}不认识",
         row_encrypted=get_keyring().encrypt(f"{name},370406"),

@@ -98,9 +98,15 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     "/imports/<int:pk>/abandon/": [lambda s: Knock(f"/imports/{s.batch.pk}/abandon/", {})],
     "/imports/<int:pk>/undo/": [lambda s: Knock(f"/imports/{s.batch.pk}/undo/", {})],
     "/imports/<int:pk>/errors/": [lambda s: Knock(f"/imports/{s.batch.pk}/errors/")],
-    "/imports/<int:pk>/rows/": [lambda s: Knock(f"/imports/{s.batch.pk}/rows/?code=unknown_village")],
-    "/imports/<int:pk>/rows/<int:row>/close/": [
-        lambda s: Knock(f"/imports/{s.batch.pk}/rows/{s.returned.pk}/close/", {"reason": "x"}),
+    "/imports/<int:pk>/files/<int:position>/": [lambda s: Knock(f"/imports/{s.batch.pk}/files/0/")],
+    "/imports/returned/": [lambda s: Knock(f"/imports/returned/?batch={s.batch.pk}")],
+    "/imports/returned/tell/": [
+        lambda s: Knock(
+            "/imports/returned/tell/", {"row": s.returned.pk, "how": "phone", "on": "2022-11-01"}
+        ),
+    ],
+    "/imports/returned/close/": [
+        lambda s: Knock("/imports/returned/close/", {"row": s.returned.pk, "reason": "x"}),
     ],
     "/jobs/<uuid:pk>/": [lambda s: Knock(f"/jobs/{s.job.pk}/")],
     "/jobs/<uuid:pk>/progress/": [lambda s: Knock(f"/jobs/{s.job.pk}/progress/")],
@@ -156,6 +162,7 @@ LISTS: dict[str, Knock] = {
     "/api/schema/": Knock("/api/schema/"),
     "/api/docs/": Knock("/api/docs/"),
     "/imports/": Knock("/imports/"),
+    "/imports/returned/": Knock("/imports/returned/"),
     "/progress/": Knock("/progress/"),
     # A plan is a public paper of its county: one side's is every side's there. Budgets are sums of the own places.
     "/plans/": Knock("/plans/"),

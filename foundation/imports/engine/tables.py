@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from foundation.imports.kinds import ImportKind, ImportRefused
 from foundation.imports.models import ImportBatch, ImportMapping
+from foundation.imports.senders import sender_of
 from foundation.masking import Audience, mask_name, mask_number, mask_phone
 from foundation.sheets import SYNONYMS, SheetError, Table, Tables, open_tables
 from foundation.sheets.headers import UNUSED, column_keys, column_letters
@@ -23,7 +24,6 @@ _SAMPLED: Final = 40
 _RECALLED: Final = 50
 _KEPT_OPEN: Final = 4
 """Files whose parsers stay at work at the same time; a further one starts again when its rows are asked for."""
-_LONGEST_PART: Final = 60
 _UNREAD: Final = ""
 IGNORE: Final = UNUSED
 """The field of a column that is not to be read though its header is known."""
@@ -84,25 +84,6 @@ def field_label(field: str) -> str:
 def headers_digest(headers: Sequence[str]) -> str:
     """The same for the same header row."""
     return hashlib.sha256(json.dumps(headers, ensure_ascii=False).encode()).hexdigest()
-
-
-def sender_of(user: Any, county_code: str = "") -> str:
-    """Whose habits a mapping belongs to, and whose rows a correction closes: the agency, else the post, of a county.
-
-    A post that sees part of the county is one sender for each part: what comes of a row tells nobody of another's people.
-    Files brought in by a command are the county's own.
-    """
-    if user is None:
-        return f"{county_code}/" if county_code else ""
-    if getattr(user, "agency_id", None):
-        return f"{user.county_code}/agency:{user.agency_id}"
-    if getattr(user, "sees_county", False):
-        return f"{user.county_code}/role:{user.role}"
-    places = user.scope_places()
-    part = f"{sorted(places.townships)}{sorted(places.units)}".replace(" ", "")
-    if len(part) > _LONGEST_PART:
-        part = hashlib.sha256(part.encode()).hexdigest()[:_LONGEST_PART]
-    return f"{user.county_code}/role:{user.role}{part}"
 
 
 def open_batch(

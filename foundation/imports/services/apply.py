@@ -134,10 +134,7 @@ def undo(*, by: Any, batch: ImportBatch, places: Places) -> ImportBatch:
         raise ImportRefused(_("只有已入库的批次才能撤销"))
     kind = import_kind(held.kind)
     ctx = Context(held, places, by, timezone.localdate())
-    reasons = [*_later_changes(ctx), *kind.blockers(ctx)]
-    for blockers in undo_checks_of(held.kind):
-        reasons.extend(blockers(ctx))
-    if reasons:
+    if reasons := _blockers(ctx):
         raise ImportRefused(_("不能整批撤销：%(why)s") % {"why": "；".join(reasons)})
     with bulk_settings():
         see_rows(ctx, undoing=True)
@@ -152,6 +149,18 @@ def undo(*, by: Any, batch: ImportBatch, places: Places) -> ImportBatch:
     record(by=by, action="import.undo", target_kind="import", target=held.pk, county_code=held.county_code)
     batch.state = held.state
     return batch
+
+
+def undo_blockers(*, by: Any, batch: ImportBatch, places: Places) -> list[str]:
+    """What stands against taking the batch back, in sentences; nothing is changed."""
+    return _blockers(Context(batch, places, by, timezone.localdate()))
+
+
+def _blockers(ctx: Context) -> list[str]:
+    reasons = [*_later_changes(ctx), *ctx.kind.blockers(ctx)]
+    for blockers in undo_checks_of(ctx.batch.kind):
+        reasons.extend(blockers(ctx))
+    return reasons
 
 
 def _later_changes(ctx: Context) -> list[str]:

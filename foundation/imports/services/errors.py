@@ -55,6 +55,16 @@ def write_error_book(
 
 def _write(batch: ImportBatch, paths: Sequence[Path], target: BinaryIO | Path) -> int:
     files = open_batch(batch, import_kind(batch.kind), paths, as_checked=True)
+    try:
+        return _write_files(batch, files, paths, target)
+    finally:
+        for file in files:
+            file.found.close()
+
+
+def _write_files(
+    batch: ImportBatch, files: list[OpenFile], paths: Sequence[Path], target: BinaryIO | Path
+) -> int:
     open_tables = set(batch.returned_rows.filter(closed_at=None).values_list("file", flat=True).distinct())
     faulty = [file for file in files if any(number in open_tables for number, _table in file.tables())]
     if not faulty:
@@ -75,15 +85,13 @@ def _write_one(batch: ImportBatch, file: OpenFile, path: Path, target: BinaryIO 
     found = [(table, faults_of(table, _rows(batch, number))) for number, table in file.tables()]
     with vault.folder() as work:
         # A complete list goes in only complete: it comes back with its sound rows.
-        written = write_errors_of(
+        return write_errors_of(
             [(table, faults) for table, faults in found if faults or batch.full_list],
             target,
             path=path,
             whole=batch.full_list,
             work=work,
         )
-    file.found.close()
-    return written
 
 
 def _rows(batch: ImportBatch, number: int) -> Iterator[_Open]:

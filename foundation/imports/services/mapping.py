@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from foundation.audit.services import record
-from foundation.imports.engine.tables import IGNORE, field_label, headers_digest, sender_of
+from foundation.imports.engine.tables import IGNORE, field_label, headers_digest
 from foundation.imports.kinds import ImportKind, ImportRefused, import_kind
 from foundation.imports.models import ImportBatch, ImportFile, ImportMapping
+from foundation.imports.senders import sender_of
 
 
 @transaction.atomic

@@ -6,16 +6,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, Any
+from typing import IO, Any, Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from foundation.audit.services import record
 from foundation.imports.engine import vault
-from foundation.imports.engine.tables import sender_of
 from foundation.imports.kinds import ImportRefused, import_kind
 from foundation.imports.models import BatchState, ImportBatch, ImportFile, ReturnedRow
+from foundation.imports.senders import sender_of
+
+_LOCK_SPACE: Final = 0x494E
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,49 @@ def receive(*, by: Any, terms: Terms, uploads: Sequence[Upload]) -> ImportBatch:
         },
     )
     return batch
+
+
+class _Twin(Exception):
+    """The same file is open already; everything written for the second one is taken back."""
+
+    def __init__(self, batch: ImportBatch, stored: list[str]) -> None:
+        super().__init__()
+        self.batch, self.stored = batch, stored
+
+
+@transaction.atomic
+def receive_once(*, by: Any, terms: Terms, uploads: Sequence[Upload]) -> tuple[ImportBatch, bool]:
+    """``receive``, but the same files on the same terms that the person has open already are that batch.
+
+    A form sent twice, by a double click or from a page gone back to, is one batch. Returns it and whether it is new.
+    """
+    with connection.cursor() as cursor:
+        # Whoever presses twice at once waits here for herself.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, by.pk])
+    try:
+        with transaction.atomic():
+            batch = receive(by=by, terms=terms, uploads=uploads)
+            twin = _open_twin(batch)
+            if twin is not None:
+                raise _Twin(twin, list(batch.files.values_list("stored_as", flat=True)))
+    except _Twin as found:
+        for stored_as in found.stored:
+            vault.remove(stored_as)
+        return found.batch, False
+    return batch, True
+
+
+def _open_twin(batch: ImportBatch) -> ImportBatch | None:
+    same = ImportBatch.objects.filter(
+        uploaded_by=batch.uploaded_by_id,
+        sha256=batch.sha256,
+        kind=batch.kind,
+        plan_code=batch.plan_code,
+        category_code=batch.category_code,
+        full_list=batch.full_list,
+        state__in=(BatchState.RECEIVED, BatchState.CHECKED),
+    )
+    return same.exclude(pk=batch.pk).order_by("-pk").first()
 
 
 def _store(batch: ImportBatch, names: list[str], uploads: Sequence[Upload]) -> None:

@@ -16,6 +16,7 @@ from foundation.imports.engine.context import Sent, unsealed
 from foundation.imports.engine.tables import sheet_named
 from foundation.imports.kinds import ImportRefused
 from foundation.imports.models import ImportBatch, ReturnedRow, ToldHow
+from foundation.imports.words import outside_words
 from foundation.masking import Audience, mask_name, mask_number
 
 _LONGEST_REASON: Final = 120
@@ -43,19 +44,16 @@ def samples(batch: ImportBatch, *, each: int = 1, limit: int = 60) -> list[Retur
     sheet = sheet_named(batch)
     for code, _count in sorted(batch.reasons.items(), key=lambda item: (-item[1], item[0])):
         rows = batch.returned_rows.filter(code=code, closed_at=None).order_by("file", "source_row")[:each]
-        found.extend(masked(row)._replace(sheet=sheet(row.file)) for row in rows)
+        found.extend(shown_row(row, sheet=sheet(row.file)) for row in rows)
     return found[:limit]
 
 
-def open_rows(batch: ImportBatch, code: str, *, start: int = 0, count: int = 100) -> list[Returned]:
-    """Open rows of one reason in the file's order, masked."""
-    rows = batch.returned_rows.filter(code=code, closed_at=None).order_by("file", "source_row")
-    sheet = sheet_named(batch)
-    return [masked(row)._replace(sheet=sheet(row.file)) for row in rows[start : start + count]]
+def shown_row(row: ReturnedRow, *, sheet: str = "", own: bool = True) -> Returned:
+    """A row for the page, masked. Of somebody else's file (not ``own``) only what the row itself says wrong is told.
 
-
-def masked(row: ReturnedRow) -> Returned:
-    """A row for the page."""
+    What was found by looking into the register stays between its sender and the county: it would tell of people who may
+    live elsewhere.
+    """
     try:
         sent = unsealed(get_keyring(), row.row_encrypted)
     except DecryptionError:
@@ -65,11 +63,12 @@ def masked(row: ReturnedRow) -> Returned:
         row.file,
         row.source_row,
         row.code,
-        row.message,
+        row.message if own else outside_words(row.faults),
         mask_name(sent.name),
         mask_number(sent.number, Audience.OFFICE),
         row.told_on,
         row.get_told_how_display() if row.told_how else "",
+        sheet,
     )
 
 
