@@ -9,7 +9,7 @@ class ContributionsConfig(AppConfig):
     def ready(self) -> None:
         """Declare the tax bureau's results, budgets and assessing as jobs, and what imports of the register mean for money."""
         # Models are loaded only now, and the kind stands on them.
-        from contributions.services import assess_job, budget_job, reassess, tax_results
+        from contributions.services import assess_job, bank_statement, budget_job, reassess, tax_results
         from enrollment.services.pending import on_touch
         from foundation.imports import kinds
         from foundation.jobs.kinds import register
@@ -19,6 +19,7 @@ class ContributionsConfig(AppConfig):
         register(reassess.REASSESS)
         on_touch(reassess.reassess_now)
         kinds.register(tax_results.KIND)
+        kinds.register(bank_statement.KIND)
         register_kinds = (
             "registration", "category", "deaths", "employee_insured", "students", "residence_permits", "paid_elsewhere",
             "enrolment_history", "family_planning",

@@ -1,5 +1,6 @@
 """What is due, what was paid, what the tax side says."""
 
+from contributions.models.bank import BankEntry
 from contributions.models.dues import Assessment, Charge, ChargeShare, Decision, FigureRebuild
 from contributions.models.funding import (
     PAID_OUT,
@@ -31,6 +32,7 @@ __all__ = [
     "OWN_PARTS",
     "PAID_OUT",
     "Assessment",
+    "BankEntry",
     "CaseKind",
     "Charge",
     "ChargeShare",

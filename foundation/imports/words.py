@@ -64,6 +64,11 @@ REASONS: dict[str, Any] = {
     "no_unit_name": gettext_lazy("没有填单位名称"),
     "other_township": gettext_lazy("单位编码是别的镇街的"),
     "unit_name_taken": gettext_lazy("单位重名"),
+    "no_booking_date": gettext_lazy("没有填交易日期"),
+    "bad_way": gettext_lazy("借贷标志看不懂"),
+    "bad_count": gettext_lazy("笔数不对"),
+    "duplicate_serial": gettext_lazy("流水号重复"),
+    "serial_conflict": gettext_lazy("和以前的流水不一致"),
 }
 _ADVICE: dict[str, Any] = {
     "shifted_cells": gettext_lazy("检查这一行的分隔符和引号，使各格对齐表头"),
@@ -117,6 +122,10 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "bad_first": ("first_enrolment",),
     "unknown_township": ("township",),
     "unknown_unit_kind": ("unit_kind",),
+    "no_booking_date": ("booked_on",),
+    "bad_way": ("debit_credit",),
+    "bad_count": ("payment_count",),
+    **dict.fromkeys(("duplicate_serial", "serial_conflict"), ("serial",)),
     "no_unit_name": ("unit",),
     **dict.fromkeys(("other_township", "unit_name_taken"), ("unit_code",)),
     "unknown_family": ("family_kind",),
@@ -193,6 +202,8 @@ def warning_lines(batch: ImportBatch) -> list[str]:
         lines.append(_("%(n)s 人没有在居民库里，没有要改的，已略过") % {"n": n})
     if n := found.get("paid_not_registered"):
         lines.append(_("%(n)s 笔缴费的人今年没有登记，按文件里的村居记下，可以去问原因") % {"n": n})
+    if n := found.get("balance_breaks"):
+        lines.append(_("余额有 %(n)s 处和上一笔对不上，流水可能不全，请和银行核对") % {"n": n})
     for insurance, (printed, total) in batch.summary.get("totals", {}).items():
         if printed is not None and printed != total:
             lines.append(

@@ -60,6 +60,7 @@ PLAIN: Final = {
     "contributions.Sponsor": "kind",
     "contributions.PaymentCase": "kind detail state outcome",
     "contributions.TaxEntry": "insurance voucher channel",
+    "contributions.BankEntry": "account serial",
     "contributions.FigureDelta": "insurance band",
     "rosters.Roster": "kind number digest totals",
     "rosters.RosterLine": "household_number relation group_name means medical_voucher pension_voucher note",
@@ -81,6 +82,7 @@ PERSONAL: Final = {
     "enrollment.ResidentPair": "reason",
     "enrollment.PriorPayment": "name",
     "contributions.Payment": "payer_name",
+    "contributions.BankEntry": "summary counterparty",  # a resident's own transfer names her
     "contributions.Sponsor": "name",
     "rosters.RosterLine": "head_name name house_number categories",
     "imports.ImportFile": "table",  # masked samples of what was sent
