@@ -27,6 +27,7 @@ NumberError = Literal[
     "bad_date",
     "bad_check_digit",
     "scientific_notation",
+    "masked",
 ]
 
 EARLIEST_BIRTH: Final = date(1880, 1, 1)
@@ -70,6 +71,8 @@ def error_message(error: NumberError) -> str:
         return _("身份证号里有不该有的字符，应为17位数字加一位数字或X")
     if error == "bad_date":
         return _("身份证号里的出生日期不存在，或晚于今天")
+    if error == "masked":
+        return _("身份证号打了星号（脱敏），认不出是谁；请用号码完整的表")
     if error == "bad_check_digit":
         return _("身份证号校验位不对，请照身份证核对")
     return _("身份证号被表格软件变成了数字，末几位已经丢失，无法还原；请把该列设为文本后重新填写")
@@ -123,19 +126,29 @@ _PREFIXES: Final = _PrefixSums()
 _DAYS: Final = _Days()
 _TAILS: Final = _tails()
 
-_NOISE: Final = re.compile(r"[\s\u200b-\u200f\u2060\ufeff'`´‘’＇\"“”]+")
-_POINT_ZERO: Final = re.compile(r"\.0*$")
+_NOISE: Final = re.compile(r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff'`´‘’\"“”]+")
+_BETWEEN_DIGITS: Final = re.compile(r"[-‐‑–—−,]")
+_POINT_ZERO: Final = re.compile(r"(\.0*)+$")
 _SCIENTIFIC: Final = re.compile(r"^\d(\.\d*)?E\+?\d+$")
+_MASKED: Final = re.compile(r"[\dX]*\*{3,}[\dX*]*")
+# Keys that look like X, and its lower case. Letters of other kinds stay: they are no part of a number.
+_LETTERS: Final = {code: code - 32 for code in range(ord("a"), ord("z") + 1)} | {
+    ord("×"): "X",
+    ord("Х"): "X",  # Cyrillic
+    ord("х"): "X",
+    ord("Χ"): "X",  # Greek
+    ord("χ"): "X",
+}
 
 
 def normalise_number(raw: str) -> str:
     """Undo what keyboards and spreadsheets do to an ID number, without judging it.
 
     Full-width becomes half-width, spaces, quotes and invisible characters go, x becomes X, a trailing `.0`
-    goes.
+    goes. Applying it twice changes nothing.
     """
-    text = _NOISE.sub("", unicodedata.normalize("NFKC", raw)).upper().replace("×", "X").replace("Х", "X")
-    return _POINT_ZERO.sub("", text) if "E" not in text else text
+    text = _NOISE.sub("", unicodedata.normalize("NFKC", raw)).translate(_LETTERS)
+    return text if "E" in text else _POINT_ZERO.sub("", text)
 
 
 def check_character(first17: str) -> str:
@@ -163,11 +176,13 @@ def _refused(error: NumberError) -> ParsedNumber:
 
 
 def _read_slowly(raw: str, today: date) -> ParsedNumber:
-    text = normalise_number(raw)
+    text = _BETWEEN_DIGITS.sub("", normalise_number(raw))
     if not text:
         return _refused("empty")
     if _SCIENTIFIC.match(text):
         return _refused("scientific_notation")
+    if _MASKED.fullmatch(text):
+        return _refused("masked")
     body = text[:-1] if text.endswith("X") and len(text) == 18 else text
     if not (body.isascii() and body.isdigit()):
         return _refused("bad_characters")
@@ -186,7 +201,8 @@ def _read_slowly(raw: str, today: date) -> ParsedNumber:
         return _refused("bad_date")
     tail_sum, sex = _TAILS[text[14:]]
     if (tail_sum + day_sum + _PREFIXES[text[:6]]) % 11 != 1:
-        return _refused("bad_check_digit")
+        # A spreadsheet keeps fifteen digits and puts zeros for the rest.
+        return _refused("scientific_notation" if text.endswith("000") else "bad_check_digit")
     return ParsedNumber(text, birth, sex, "")
 
 

@@ -7,16 +7,23 @@ import unicodedata
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[\u4e00-\u9fef]{2,6}")
-_NOISE: Final = re.compile(r"[\s\u200b-\u200f\u2060\ufeff\u3000\u00ad]+")
+# Spaces, marks nobody sees, and selectors of a character's shape: the character is the same.
+_NOISE: Final = re.compile(
+    r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ufe00-\ufe0f\U000e0100-\U000e01ef]+"
+)
 _LETTERS: Final = re.compile(r"[A-Za-z]")
-_POINTS: Final = re.compile(r"[•‧・･∙⋅․．.●]+")
+_POINTS: Final = re.compile(r"[·•‧・∙⋅․.●∘◦⸱⸳᛫˙ᆞ⦁]+")
+_WRITTEN_OUT: Final = re.compile(r"&\s*(?:middot|bull|#0*183|#0*8226|#x0*b7)\s*;", re.IGNORECASE)
+# What is left of a character that some system could not write: its stand-in. Spread over a name it was masked.
+_LOST: Final = re.compile(r"[\ufffd?□〓■*]")
+_PRIVATE: Final = re.compile(r"[\ue000-\uf8ff\U000f0000-\U0010ffff]")
 
 # Radicals that Unicode does not itself map to the character they look like (Kangxi radicals are mapped by
 # NFKC).
 _RADICALS: Final = dict(
     zip(
-        "⺟⺠⺩⺪⺫⺮⺶⺼⻁⻄⻅⻆⻉⻋⻌⻑⻒⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻧⻨⻩⻪⻬⻮⻰⻱⻲⻳",
-        "母民王疋罒竹羊肉虎西见角贝车辶長镸长门青韦页风飞食马骨鬼鱼鸟卤麦黄黾齐齿龙龟亀龟",
+        "⺁⺇⺊⺒⺓⺝⺟⺠⺩⺪⺫⺮⺶⺻⺼⻁⻄⻅⻆⻉⻊⻋⻌⻑⻒⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻧⻨⻩⻪⻫⻬⻭⻮⻯⻰⻱⻲⻳",
+        "厂几卜巳幺月母民王疋罒竹羊聿肉虎西见角贝足车辶長镸长门青韦页风飞食马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀龟",
         strict=True,
     )
 )
@@ -67,14 +74,27 @@ def normalise_name(raw: str) -> str:
 
     Spaces go (inside Chinese names; names in letters keep single ones), full-width becomes half-width,
     radicals and private-use characters become the ideographs they stand for, every dot between parts
-    becomes ·. Rare ideographs are kept as they are. Applying it twice changes nothing.
+    becomes ·, also one that a web page wrote as &middot;. Rare ideographs are kept as they are, and so are private
+    characters nobody has placed. Applying it twice changes nothing.
     """
     if _PLAIN.fullmatch(raw):
         return raw
     text = unicodedata.normalize("NFKC", raw.translate(_CHARACTERS)).translate(_CHARACTERS)
+    if "&" in text:
+        text = _WRITTEN_OUT.sub("·", text)
     if _LETTERS.search(text):
         return " ".join(_NOISE.sub(" ", text).split())
     return _POINTS.sub("·", _NOISE.sub("", text)).strip("·")
+
+
+def has_lost_characters(name: str) -> bool:
+    """Whether something stands in a name instead of a character: a question mark, a box, a star, U+FFFD."""
+    return _LOST.search(name) is not None
+
+
+def has_private_characters(name: str) -> bool:
+    """Whether a character of a name has no place in Unicode: it is shown where its font is, nowhere else."""
+    return _PRIVATE.search(name) is not None
 
 
 def _plain_division(raw: str) -> str:

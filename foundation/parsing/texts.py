@@ -7,13 +7,15 @@ from decimal import Decimal
 from typing import Final
 
 _MIDNIGHT: Final = time()
+_EXACT: Final = 1 << 53
+"""From here on not every whole number can be told from the next."""
 
 
 def cell_text(value: object) -> str:
     """Return what a cell shows: numbers without a trailing .0, dates in ISO form, text without outer spaces.
 
-    A number of more than fifteen digits comes out with the zeros that the spreadsheet itself put at its
-    end, so that an ID number spoilt in this way can be recognised.
+    A number that a cell cannot hold whole (an ID number typed as a number) comes out in scientific notation, as
+    spreadsheet programs show it: its last digits are lost, and nobody should take zeros for them.
     """
     if isinstance(value, str):
         return value.strip()
@@ -37,7 +39,9 @@ def cell_text(value: object) -> str:
 
 
 def _number(value: float) -> str:
-    if value.is_integer() and -1e15 < value < 1e15:
+    if abs(value) >= _EXACT:
+        return format(value, ".14E")
+    if value.is_integer():
         return str(int(value))
     text = format(Decimal(format(value, ".15g")), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

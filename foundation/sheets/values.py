@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-_DATE: Final = re.compile(r"(\d{4})\s*[-/.年．－／]\s*(\d{1,2})\s*[-/.月．－／]\s*(\d{1,2})\s*日?")
+_DATE: Final = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
 _COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?")
 _SERIAL: Final = re.compile(r"(\d{5})(?:\.(\d+))?")
 _TIME: Final = re.compile(
-    r"[T\s]*(\d{1,2})\s*[:：时]\s*(\d{1,2})(?:\s*[:：分]\s*(\d{1,2})(?:\.\d+)?)?\s*[秒分]?"
+    r"T?\s*(上午|下午|AM|PM)?\s*(\d{1,2})\s*[:时]\s*(\d{1,2})(?:\s*[:分]\s*(\d{1,2})(?:\.\d+)?)?\s*[秒分]?\s*(AM|PM)?"
+    r"\s*(?:Z|\+08:?00)?",
+    re.IGNORECASE,
 )
+_AFTERNOON: Final = frozenset({"下午", "PM"})
+_MORNING: Final = frozenset({"上午", "AM"})
 _EPOCH: Final = datetime.combine(
     date(1899, 12, 30), time()
 )  # day 0 of a spreadsheet that believes 1900 was a leap year
@@ -25,21 +30,36 @@ def _moment(year: str, month: str, day: str, hour: str, minute: str, second: str
         return None
 
 
+def _clock(text: str) -> tuple[str, str, str] | None:
+    """Hour, minute and second of a time of day, in 24 hours."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    before, hour, minute, second, after = (part or "" for part in found.groups())
+    half = (before or after).upper()
+    if half in _AFTERNOON and int(hour) < 12:
+        hour = str(int(hour) + 12)
+    elif half in _MORNING and int(hour) == 12:
+        hour = "0"
+    return hour, minute, second
+
+
 def parse_datetime(text: str) -> datetime | None:
     """Read a moment as bureaus write it; None when it is none. Without a time of day it is midnight.
 
     Understands 2022-09-01, 2022.9.1, 2022/9/1, 2022年9月1日, 20220901, 20220901103000, each with a time
-    behind it, and spreadsheet serials (44805, 44805.4375). The result is naive local time.
+    behind it (10:30, 下午 3:05), full-width or not, and spreadsheet serials (44805, 44805.4375). The result is naive
+    local time.
     """
     text = text.strip()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).strip()
     found = _DATE.match(text)
     if found:
         rest = text[found.end() :].strip()
-        clock = _TIME.fullmatch(rest) if rest else None
-        if rest and clock is None:
-            return None
-        parts = clock.groups() if clock else ("", "", "")
-        return _moment(*found.groups(), *(part or "" for part in parts))
+        clock = _clock(rest) if rest else ("", "", "")
+        year, month, day = found.groups()
+        return _moment(year, month, day, *clock) if clock else None
     compact = _COMPACT.fullmatch(text)
     if compact:
         return _moment(*(part or "" for part in compact.groups()))

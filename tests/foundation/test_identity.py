@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.identity import check_character, make_number, read_disability_card, read_number
+from foundation.identity import (
+    check_character,
+    make_number,
+    normalise_number,
+    read_disability_card,
+    read_number,
+)
+from foundation.parsing.texts import cell_text
 
 TODAY = date(2022, 11, 30)
 BIRTHS = st.dates(date(1880, 1, 1), TODAY)
@@ -55,6 +63,9 @@ def test_the_standard_sum_of_the_rule_holds(number: str) -> None:
         "\ufeff11010519491231002X\t",
         "“11010519491231002X”",
         "11010519491231002×",
+        "11010519491231002Х",  # Cyrillic
+        "110105-19491231-002x",
+        "\u202d11010519491231002X\u202c",
     ],
 )
 def test_what_keyboards_and_spreadsheets_do_is_undone(typed: str) -> None:
@@ -95,6 +106,11 @@ def test_a_region_that_no_longer_exists_is_accepted() -> None:
         ("3.70406E+17", "scientific_notation"),
         ("3.70406195705050E+17", "scientific_notation"),
         ("370406195705050000", "scientific_notation"),
+        ("3.70406195705050e+017", "scientific_notation"),
+        ("370,406,195,705,050,000", "scientific_notation"),
+        ("370406195705050000.0", "scientific_notation"),
+        ("370406********0012", "masked"),
+        ("3704**********001*", "masked"),
         ("无", "bad_characters"),
         ("٣٧٠٤٠٦١٩٥٧٠٥٠٥٠٠١٢", "bad_characters"),
     ],
@@ -131,3 +147,57 @@ def test_make_number_refuses_what_cannot_be_a_number() -> None:
     with pytest.raises(ValueError, match="six digits"):
         make_number("37040", TODAY, 1)
     assert check_character("11010519491231002") == "X"
+
+
+FULL_WIDTH = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
+HANDS = st.sampled_from(
+    [
+        str.lower,
+        lambda text: text.translate(FULL_WIDTH),
+        lambda text: f"'{text}",
+        lambda text: f" {text[:6]} {text[6:14]} {text[14:]}\u3000",
+        lambda text: f"{text[:6]}-{text[6:14]}-{text[14:]}",
+        lambda text: f"\ufeff{text}\u200b",
+        lambda text: f"“{text}”",
+        lambda text: text if text.endswith("X") else f"{text}.0",
+    ]
+)
+
+
+@given(NUMBERS, st.lists(HANDS, max_size=3))
+def test_however_it_is_typed_it_is_the_same_number(number: str, hands: list[Any]) -> None:
+    typed = number
+    for hand in hands:
+        typed = hand(typed)
+    assert read_number(typed, TODAY).number == number
+
+
+@given(st.one_of(st.text(max_size=25), st.text("0123456789.０Ｘx*E+- '\u200b", max_size=25), NUMBERS))
+def test_normalising_a_number_twice_changes_nothing(text: str) -> None:
+    once = normalise_number(text)
+    assert normalise_number(once) == once
+    assert read_number(once, TODAY) == read_number(text, TODAY)
+
+
+@given(st.builds(make_number, PREFIXES, st.dates(date(1900, 1, 1), date(1999, 12, 31)), st.integers(1, 999)))
+def test_fifteen_digits_and_eighteen_are_one_person(number: str) -> None:
+    """The old number is the new one without the century and the check character."""
+    assert read_number(number[:6] + number[8:17], TODAY) == read_number(number, TODAY)
+
+
+@given(NUMBERS.filter(lambda number: not number.endswith("000")))
+def test_a_number_that_a_spreadsheet_took_for_an_amount_is_never_guessed(number: str) -> None:
+    """Fifteen digits are all it keeps: the reason is said, unless what it shows holds by chance (one in eleven)."""
+    amount = float(number[:15] + "000")
+    for shown in (f"{amount:.5E}", f"{amount:.14E}", cell_text(amount)):
+        assert read_number(shown, TODAY).error == "scientific_notation"
+    whole = number[:15] + "000"
+    assert read_number(whole, TODAY).error == "scientific_notation" or check_character(whole[:17]) == "0"
+
+
+@given(NUMBERS, st.integers(1, 7), st.integers(1, 4))
+def test_a_card_gives_its_holders_number_and_nothing_else(number: str, kind: int, grade: int) -> None:
+    """Twenty digits: read as a plain number they are refused, as a card they are the holder's."""
+    card = f"{number}{kind}{grade}"
+    assert read_number(card, TODAY).error in {"bad_length", "bad_characters"}
+    assert read_disability_card(card, TODAY) == read_number(number, TODAY)

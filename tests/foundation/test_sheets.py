@@ -13,12 +13,15 @@ from typing import Any
 import openpyxl
 import pytest
 import xlsxwriter
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foundation.sheets import (
     Column,
     Layout,
     Limits,
     SheetError,
+    Table,
     open_table,
     open_tables,
     parse_date,
@@ -49,6 +52,11 @@ def workbook(path: Path, rows: Sequence[Sequence[Any]], **sheets: Sequence[Seque
                     page.write(y, x, value)
     book.close()
     return path
+
+
+def names_of(table: Table) -> list[tuple[int, str]]:
+    """Row number and name of every record."""
+    return [(number, record["name"]) for number, record in table.rows() if isinstance(record, dict)]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
@@ -106,8 +114,8 @@ def test_a_header_over_two_rows_is_joined(tmp_path: Path) -> None:
 
 def test_pairs_side_by_side_are_read_as_rows(tmp_path: Path) -> None:
     rows: list[Sequence[Any]] = [["姓名", "身份证号"] * 3, ["甲", "1", "乙", "2", None, None], ["丙", "3"]]
-    records = list(open_table(workbook(tmp_path / "a.xlsx", rows)).rows())
-    assert [(number, record["name"]) for number, record in records] == [(2, "甲"), (2, "乙"), (3, "丙")]
+    table = open_table(workbook(tmp_path / "a.xlsx", rows))
+    assert names_of(table) == [(2, "甲"), (2, "乙"), (3, "丙")]
 
 
 def test_two_columns_for_one_field_are_no_pairs_and_the_first_counts(tmp_path: Path) -> None:
@@ -123,7 +131,7 @@ def test_cells_come_as_they_are_shown(tmp_path: Path) -> None:
     _number, record = next(open_table(workbook(tmp_path / "a.xlsx", [header, row])).rows())
     assert record == {
         "name": "张三",
-        "id_number": "370406195705050000",
+        "id_number": "3.70406195705050E+17",
         "birth_date": "2022-09-01",
         "paid": "0.3",
         "phone": "13800000000",
@@ -267,10 +275,28 @@ def test_dates_are_read_in_every_form_that_bureaus_use(text: str) -> None:
     assert parse_date(text) == date(2022, 9, 1)
 
 
+DAYS = st.dates(date(1928, 1, 1), date(2099, 12, 31))
+
+
+@given(DAYS)
+def test_every_way_of_writing_a_day_gives_that_day(day: date) -> None:
+    full_width = str.maketrans("0123456789.-/", "０１２３４５６７８９．－／")
+    serial = (day - date(1899, 12, 30)).days
+    ways = [
+        day.isoformat(), f"{day:%Y%m%d}", f"{day:%Y/%m/%d}", f"{day:%Y.%m.%d}", f"{day.year}.{day.month}.{day.day}",
+        f"{day.year}年{day.month}月{day.day}日", f"{day.year} 年 {day.month} 月 {day.day} 日", str(serial), f"{serial}.0",
+        f"{day}T00:00:00", f"{day} 00:00:00.0", f"{day:%Y%m%d}000000",
+    ]  # fmt: skip
+    for way in [*ways, *(way.translate(full_width) for way in ways)]:
+        assert parse_date(way) == day, way
+
+
 def test_times_are_read_and_what_is_no_date_is_not() -> None:
     half_past_ten = datetime(2022, 9, 1, 10, 30)  # noqa: DTZ001
     for text in ("2022-09-01T10:30", "20220901103000", "44805.4375", "2022年9月1日 10:30"):
         assert parse_datetime(text) == half_past_ten
+    assert parse_datetime("2022/9/1 下午 3:05") == datetime(2022, 9, 1, 15, 5)  # noqa: DTZ001
+    assert parse_datetime("2022-09-01 12:00 AM") == datetime(2022, 9, 1)  # noqa: DTZ001
     for text in ("", "2022-02-30", "20221301", "9.1", "长期", "2022-09-01 后"):
         assert parse_date(text) is None
 
@@ -354,7 +380,7 @@ def test_the_same_rows_give_the_same_bytes_and_are_read_back(tmp_path: Path) -> 
     assert first.getvalue() == second.getvalue()
     path = tmp_path / "roster.xlsx"
     path.write_bytes(first.getvalue())
-    assert [record["name"] for _number, record in open_table(path).rows()] == [
+    assert [name for _number, name in names_of(open_table(path))] == [
         "张三",
         "=1+1",
         "@SUM(A1)",

@@ -17,7 +17,7 @@ PLAIN: Final = {
     "jobs.JobChunk": "spec state owner result error",
     "imports.ImportBatch": "kind county_code plan_code category_code file_name sha256 sender mapping state reasons"
     " summary",
-    "imports.ImportFile": "name sha256 stored_as",
+    "imports.ImportFile": "name sha256 stored_as left_out",
     "imports.ImportChange": "relation",
     "imports.ImportMapping": "kind sender headers_digest mapping",
     "imports.ReturnedRow": "code message faults part told_how closed_reason",

@@ -20,13 +20,12 @@ from foundation.identity import (
 from foundation.imports.engine.changes import made_by
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import ImportRefused, Option, Refused, together
-from foundation.names import normalise_name
+from foundation.names import has_lost_characters, normalise_name
 from foundation.sheets import parse_date
 
 YES: Final = frozenset({"是", "有", "1", "Y", "y", "√", "✓", "对", "真", "已"})
 NO: Final = frozenset({"否", "无", "0", "N", "n", "×", "没有", "不是", "未"})
 _PAPER: Final = re.compile(r"[A-Z]{1,3}\d{6,15}")
-_BROKEN: Final = "\ufffd"
 NAME_LENGTH: Final = 60
 _SHORTEST_STEM: Final = 2
 
@@ -68,8 +67,8 @@ def read_name(raw: str) -> str | Refused:
     name = normalise_name(raw)
     if not name:
         return Refused("no_name", _("没有填姓名"))
-    if _BROKEN in name:
-        return Refused("broken_characters", _("姓名里有读不出的字（乱码），请改正后再传"))
+    if has_lost_characters(name):
+        return Refused("broken_characters", _("姓名里有读不出的字（乱码、问号或星号），请照身份证改正"))
     if len(name) > NAME_LENGTH:
         return Refused("name_too_long", _("姓名超过60个字，请核对"))
     return name
