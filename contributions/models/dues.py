@@ -103,7 +103,6 @@ class Charge(Priced):
         Registration,
         on_delete=models.PROTECT,
         related_name="charges",
-        db_index=False,
         verbose_name=_("参保登记"),
     )
     resident = models.ForeignKey(

@@ -73,6 +73,7 @@ WHERE g.resident_id = s.resident_id AND g.insurance = s.insurance AND g.coverage
   AND (EXISTS (SELECT FROM contributions_charge c WHERE c.registration_id = g.id)
        OR EXISTS (SELECT FROM contributions_paymentline l WHERE l.registration_id = g.id)
        OR EXISTS (SELECT FROM contributions_taxentry t WHERE t.registration_id = g.id)
+       OR EXISTS (SELECT FROM contributions_pledge s WHERE s.registration_id = g.id)
        OR EXISTS (SELECT FROM contributions_paymentcase k WHERE k.registration_id = g.id))
 """
 # Somebody who lives elsewhere by now is for that place, or for the county.

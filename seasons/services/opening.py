@@ -39,9 +39,10 @@ KIND: Final = "open_season"
 # What stands for last year's plan where the portal did not keep last year.
 IMPORTED: Final = "last_year_payments"
 IMPORTED_WORDS: Final = gettext_lazy("导入的上年缴费记录")
-# Registrations of last year a part carries; a dozen parts show progress and keep a kill cheap.
-PARTS: Final = 12
-SMALLEST, LARGEST = 10_000, 250_000
+# Registrations of last year a part carries: each part reads the county's tables once, so they are few, of ten to thirty
+# seconds, and still show progress and keep a kill cheap.
+PARTS: Final = 8
+SMALLEST, LARGEST = 150_000, 400_000
 
 
 class CannotOpen(Exception):
@@ -222,9 +223,9 @@ def carry_units(
             cursor.execute(
                 carry_sql.verdict_sql(book, insurance), values | {"insurance": insurance, "priced": priced}
             )
+        cursor.execute(carry_sql.COMPLETE, values)
         cursor.execute(carry_sql.CARRY, values)
         registrations = cursor.rowcount
-        cursor.execute(carry_sql.COMPLETE, values)
         cursor.execute(carry_sql.PAID_SINCE, values)
         cursor.execute(carry_sql.CONFIRM, values)
         listed = cursor.rowcount

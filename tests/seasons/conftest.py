@@ -15,6 +15,7 @@ from django.test import Client
 from contributions.models import Charge
 from contributions.services.assess import assess
 from contributions.services.payments import LineOrder, PaymentOrder, record_payment
+from demonstration.synthetic.next_year import next_year
 from enrollment.models import Category, CollectionPlan, Membership, Registration, Resident
 from foundation.clock.services import set_business_date
 from foundation.scope.context import places_scope
@@ -33,7 +34,7 @@ LAST_YEAR, NEXT_YEAR = date(2022, 11, 30), date(2023, 10, 8)
 def plan_of_2024(folder: Path) -> Path:
     """The paper of 2023 a year later: no tier of 600 any more, and 优抚 may no longer choose 100."""
     text = (PLANS / "shanting-2023.yaml").read_text(encoding="utf-8")
-    text = text.replace("2023", "2024").replace("2022", "2023")
+    text = next_year(text, 2023)
     for old, new in (
         ("amounts: [100, 300, 500, 600, 800", "amounts: [100, 300, 500, 800"),
         ("count: 12", "count: 11"),

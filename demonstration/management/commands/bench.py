@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from demonstration.services.bench import pages, report, rules, steps
+from demonstration.services.bench import pages, report, rules, season, steps
 from demonstration.services.bench.measure import Figures, StepFailed
 from demonstration.services.bench.payments import payments
 from demonstration.services.bench.stage import (
@@ -35,6 +35,7 @@ STEPS: dict[str, steps.Step] = {
     "village_api": pages.village_api,
     "village_page": pages.village_page,
     "progress_page": pages.progress_page,
+    "open_season": season.open_season,
 }
 # Steps without which later ones find nothing to measure.
 NEEDED = {
@@ -47,6 +48,7 @@ NEEDED = {
     "village_api": ["import", "assess", "payments"],
     "village_page": ["import", "assess", "payments"],
     "progress_page": ["import", "assess", "payments"],
+    "open_season": ["import", "assess"],
 }
 # Up to here a run is repeated three times by itself: larger ones are long enough to be steady.
 REPEATED_TO = 100_000

@@ -39,7 +39,7 @@ def _values(stage: Stage) -> dict[str, Any]:
     return {"plan": plan.pk, "year": plan.coverage_year, "on": stage.spec.as_of}
 
 
-def _measure(
+def measure(
     stage: Stage,
     work: Callable[[], Answer],
     floor: Callable[[], tuple[float, bool]] | None,
@@ -97,7 +97,7 @@ def import_registration(stage: Stage, with_floor: bool) -> Figures:
         forget_uploads()
         return {"rows": got["read"], "seconds": seconds, "rejected": got["rejected"]}
 
-    return _measure(stage, work, _floor(stage, "import", wanted=with_floor), LEFT_BY_IMPORT)
+    return measure(stage, work, _floor(stage, "import", wanted=with_floor), LEFT_BY_IMPORT)
 
 
 def assess_county(stage: Stage, with_floor: bool) -> Figures:
@@ -110,9 +110,7 @@ def assess_county(stage: Stage, with_floor: bool) -> Figures:
         seconds = time.perf_counter() - started
         return {"rows": result.assessed, "seconds": seconds, "charges": result.charges}
 
-    return _measure(
-        stage, work, _floor(stage, f"assess-{stage.spec.plan}", wanted=with_floor), LEFT_BY_ASSESS
-    )
+    return measure(stage, work, _floor(stage, f"assess-{stage.spec.plan}", wanted=with_floor), LEFT_BY_ASSESS)
 
 
 def levy_rosters(stage: Stage, with_floor: bool) -> Figures:
@@ -127,7 +125,7 @@ def levy_rosters(stage: Stage, with_floor: bool) -> Figures:
             raise RuntimeError(f"the roster job is {job.state}: {job.error}")
         return {"rows": job.result["lines"], "seconds": seconds, "rosters": job.result["rosters"]}
 
-    return _measure(stage, work, _floor(stage, "rosters", wanted=with_floor), LEFT_BY_ROSTERS)
+    return measure(stage, work, _floor(stage, "rosters", wanted=with_floor), LEFT_BY_ROSTERS)
 
 
 def export_workbooks(stage: Stage, with_floor: bool) -> Figures:
@@ -153,7 +151,7 @@ def export_workbooks(stage: Stage, with_floor: bool) -> Figures:
         return bare["seconds"], True
 
     try:
-        return _measure(stage, work, floor if with_floor else None)
+        return measure(stage, work, floor if with_floor else None)
     finally:
         out.unlink(missing_ok=True)
 
