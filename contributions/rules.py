@@ -1,9 +1,11 @@
-"""Pure rules of money and bands."""
+"""Pure rules of money, bands and requests."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Final
 
 # Age bands of the figures (口径): 45 counts in 45–59 (reading B-000-01).
 BANDS = ("0-15", "16-44", "45-59", "60-69", "70+")
@@ -37,3 +39,58 @@ def same_price_period(windows: Sequence[tuple[date, date | None]], one: date, ot
         last + timedelta(days=1) for _first, last in windows if last
     }
     return all((one < edge) == (other < edge) for edge in edges)
+
+
+@dataclass(frozen=True)
+class FundingStep:
+    """A step of a request for government money: from which states, to which, and who takes it.
+
+    ``by`` is the applicant, the office that applies jointly, or a post (a role).
+    """
+
+    leaves: frozenset[str]
+    reaches: str
+    by: frozenset[str]
+
+
+APPLICANT: Final = "applicant"
+JOINT: Final = "joint"
+
+# draft → submitted → approved → disbursed → billed → settled; back by returned, out by withdrawn.
+FUNDING_STEPS: Final[Mapping[str, FundingStep]] = {
+    "submit": FundingStep(frozenset({"draft", "returned"}), "submitted", frozenset({APPLICANT})),
+    "join": FundingStep(frozenset({"submitted"}), "submitted", frozenset({JOINT})),
+    "approve": FundingStep(frozenset({"submitted"}), "approved", frozenset({"finance_bureau"})),
+    "return": FundingStep(frozenset({"submitted", "approved"}), "returned", frozenset({"finance_bureau"})),
+    "withdraw": FundingStep(
+        frozenset({"draft", "submitted", "returned"}), "withdrawn", frozenset({APPLICANT})
+    ),
+    "disburse": FundingStep(frozenset({"approved"}), "disbursed", frozenset({"finance_bureau"})),
+    "bill": FundingStep(frozenset({"disbursed"}), "billed", frozenset({"medical_bureau", "hr_bureau"})),
+    "settle": FundingStep(frozenset({"disbursed", "billed"}), "settled", frozenset({"finance_bureau"})),
+}
+
+# The post behind an office that applies; any other kind of office is a department with its own account.
+POSTS: Final[Mapping[str, str]] = {
+    "medical": "medical_bureau",
+    "hr": "hr_bureau",
+    "tax": "tax_bureau",
+    "finance": "finance_bureau",
+}
+
+
+def post_acts_for(role: str, agency: str, office: str) -> bool:
+    """Whether a post (with the kind of its own agency) acts for an office of a kind."""
+    if office in POSTS:
+        return role == POSTS[office]
+    return bool(office) and role == "department" and agency == office
+
+
+def takes_step(act: str, *, role: str, agency: str, applicant: str, joint: str) -> bool:
+    """Whether somebody may take a step of a request, whatever state it is in."""
+    by = FUNDING_STEPS[act].by
+    return (
+        role in by
+        or (APPLICANT in by and post_acts_for(role, agency, applicant))
+        or (JOINT in by and post_acts_for(role, agency, joint))
+    )

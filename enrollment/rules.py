@@ -1,4 +1,4 @@
-"""Pure rules of plans and of what somebody brings to register."""
+"""Pure rules of plans, of what somebody brings to register, and of marks."""
 
 from __future__ import annotations
 
@@ -37,3 +37,22 @@ def papers_needed(*, newborn: bool, outsider: bool) -> tuple[str, ...]:
     if outsider and not newborn:
         needed.append(PERMIT)
     return tuple(needed)
+
+
+# How far the mark of a government-paid person travels, by the values of ``MarkState``, and whose post moves it there:
+# the township verifies its own people, the bureau marks them in its system, the tax side takes them over.
+MARK_STEPS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    "listed": ("verified", frozenset({"township_clerk"})),
+    "verified": ("marked", frozenset({"medical_bureau", "hr_bureau"})),
+    "marked": ("synced", frozenset({"tax_bureau"})),
+}
+
+
+def mark_before(following: str) -> str | None:
+    """The state from which a mark goes to ``following``; None where none does."""
+    return next((state for state, (to, _posts) in MARK_STEPS.items() if to == following), None)
+
+
+def may_move_mark(role: str, following: str) -> bool:
+    """Whether a post moves marks to a state."""
+    return any(to == following and role in posts for to, posts in MARK_STEPS.values())

@@ -129,6 +129,27 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "close_season": _BUREAUS,
     "reopen_season": frozenset({"admin"}),
     "read_archive": _BUREAUS,
+    # Government-paid people and money: a department sees the people it certifies, whoever pays or audits sees all.
+    "read_funding": frozenset(
+        {
+            "tax_bureau",
+            "medical_bureau",
+            "hr_bureau",
+            "finance_bureau",
+            "department",
+            "township_clerk",
+            "auditor",
+        }
+    ),
+    "ask_funding": frozenset({"medical_bureau", "hr_bureau", "department"}),
+    "join_funding": frozenset({"tax_bureau", "medical_bureau", "hr_bureau"}),
+    "pay_funding": frozenset({"finance_bureau"}),
+    "bill_funding": frozenset({"medical_bureau", "hr_bureau"}),
+    "read_marks": _REGISTER_ROLES | {"finance_bureau"},
+    "move_marks": frozenset({"township_clerk", "medical_bureau", "hr_bureau", "tax_bureau"}),
+    "read_list_numbers": frozenset({"tax_bureau", "medical_bureau", "hr_bureau", "department"}),
+    "read_sponsors": frozenset({"township_clerk", "tax_bureau", "medical_bureau", "hr_bureau", "auditor"}),
+    "sponsor": frozenset({"township_clerk"}),
     "budget": frozenset(
         {"admin", "tax_bureau", "medical_bureau", "hr_bureau", "finance_bureau", "auditor", "county_leader"}
     ),

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from enrollment.models import EventKind, Household, Membership, Resident
-from enrollment.models.register import MarkState
 from enrollment.services.life.common import tell
 from enrollment.services.life.people import phone_columns
 from enrollment.services.pending import touch
@@ -22,13 +21,6 @@ from townships.models import CollectingUnit, User
 from townships.rules import may
 
 REVEAL_FOR: Final = timedelta(hours=2)
-
-# How far a mark may travel next, and whose post moves it there.
-MARK_STEPS: Final[dict[str, tuple[str, frozenset[str]]]] = {
-    MarkState.LISTED: (MarkState.VERIFIED, frozenset({"township_clerk", "medical_bureau"})),
-    MarkState.VERIFIED: (MarkState.MARKED, frozenset({"medical_bureau"})),
-    MarkState.MARKED: (MarkState.SYNCED, frozenset({"tax_bureau", "medical_bureau"})),
-}
 
 
 @transaction.atomic
@@ -123,22 +115,6 @@ def change_membership(*, by: User, membership: int, valid_to: date | None, grade
     _record(
         by, "membership.change", "membership", row, {"before": before, "valid_to": valid_to, "grade": grade}
     )
-    return row
-
-
-@transaction.atomic
-def advance_mark(*, by: User, membership: int) -> Membership:
-    """Move a mark one step: 名单 → 镇街验证 → 医保标识 → 税务已同步. Raises PermissionDenied for another post."""
-    row: Membership = Membership.objects.held_by(by).select_for_update(of=("self",)).get(pk=membership)
-    step = MARK_STEPS.get(row.mark)
-    if step is None:
-        raise ValidationError(_("标识已经同步到税务，没有下一步。"))
-    following, posts = step
-    if by.role not in posts:
-        raise PermissionDenied
-    row.mark = following
-    row.save(update_fields=["mark"])
-    _record(by, "membership.mark", "membership", row, {"mark": following})
     return row
 
 

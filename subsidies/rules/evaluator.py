@@ -22,7 +22,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final
 
-from .conditions import Condition, date_literal, either, text_literal
+from .claims import medical_limits
+from .conditions import date_literal, either, text_literal
 from .contribution import paid_rules, pension_outcomes
 from .cover import cover_columns, newborn
 from .facts import FACT_COLUMNS, RESULT_COLUMNS
@@ -191,14 +192,7 @@ def _medical(plan: Plan, settings: Settings) -> Parts:
     medical = plan.premium()
     context = context_of(plan, "medical", settings)
     tried = choices(plan, medical, settings)
-    limits = []
-    if routes := settings.codes("medical.waiver_channels") or medical.waiver_routes:
-        limits.append(Condition(route=routes).sql(context) + " IS NOT FALSE")
-    if settings.flag("waiver.requires_local_registration"):
-        limits.append(Condition(household_registration=("local",)).sql(context))
-    oldest = settings.whole("medical.family_child_max_age")
-    of_age = context.age.at_most("f.birth_date", oldest) if oldest is not None else ""
-    child = [f"(f.family_kind IS NOT NULL OR {of_age})"] if of_age else []
+    child, limits = medical_limits(plan, medical, settings, context)
     waiver = _case(
         " AND ".join([choice.condition.sql(context), *(child if choice.children_limited else ()), *limits])
         for choice in tried

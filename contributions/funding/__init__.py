@@ -1,0 +1,1 @@
+"""Reads, words and papers of government-paid people and money."""
