@@ -9,7 +9,15 @@ class ContributionsConfig(AppConfig):
     def ready(self) -> None:
         """Declare the tax bureau's results, budgets and assessing as jobs, and what imports of the register mean for money."""
         # Models are loaded only now, and the kind stands on them.
-        from contributions.services import assess_job, bank_statement, budget_job, reassess, tax_results
+        from contributions.services import (
+            assess_job,
+            bank_statement,
+            budget_job,
+            disbursement,
+            funding,
+            reassess,
+            tax_results,
+        )
         from enrollment.services.pending import on_touch
         from foundation.imports import kinds
         from foundation.jobs.kinds import register
@@ -18,6 +26,8 @@ class ContributionsConfig(AppConfig):
         register(assess_job.ASSESS)
         register(reassess.REASSESS)
         on_touch(reassess.reassess_now)
+        register(funding.MAKE)
+        register(disbursement.DISBURSE)
         kinds.register(tax_results.KIND)
         kinds.register(bank_statement.KIND)
         register_kinds = (

@@ -23,6 +23,7 @@ _EVERYBODY = OFFICE_ROLES
 _IMPORTERS = frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "department", "township_clerk"})
 _COLLECTORS = frozenset({"tax_bureau", "medical_bureau", "hr_bureau", "township_clerk", "auditor"})
 _PROGRESS = (_EVERYBODY - {"department"}) | {"county_leader"}
+_FUNDERS = ACTS["read_funding"]
 _PLAN_READERS, _BUDGETERS = ACTS["read_plans"], ACTS["budget"]
 
 Part = tuple[str, str, "str | frozenset[str]"]
@@ -45,6 +46,8 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
             (gettext_noop("居民"), "admin:enrollment_resident_changelist", "enrollment.resident"),
             (gettext_noop("户"), "admin:enrollment_household_changelist", "enrollment.household"),
             (gettext_noop("特殊群体"), "admin:enrollment_membership_changelist", "enrollment.membership"),
+            (gettext_noop("代缴名单"), "funding:lists", _FUNDERS),
+            (gettext_noop("标识同步"), "marks:board", ACTS["read_marks"]),
             (gettext_noop("导入名单"), "imports:home", _IMPORTERS),
             (gettext_noop("退回的行"), "imports:returned", _IMPORTERS | {"auditor"}),
         ],
@@ -64,6 +67,16 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
             (gettext_noop("缴费记录"), "admin:contributions_payment_changelist", "contributions.payment"),
             (gettext_noop("应缴"), "admin:contributions_charge_changelist", "contributions.charge"),
             (gettext_noop("核定"), "admin:contributions_assessment_changelist", "contributions.assessment"),
+        ],
+    ),
+    (
+        gettext_noop("代缴资金"),
+        "bank",
+        [
+            (gettext_noop("拨付申请"), "funding:requests", _FUNDERS),
+            (gettext_noop("预算"), "funding:budget", _FUNDERS - {"department"}),
+            (gettext_noop("付款方"), "funding:payers", _FUNDERS - {"department"}),
+            (gettext_noop("资助人"), "funding:sponsors", ACTS["read_sponsors"]),
         ],
     ),
     (

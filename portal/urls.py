@@ -42,6 +42,8 @@ APPS = [
     ("api/v1/", "foundation.jobs.api_urls"),
     ("village/", "contributions.urls"),
     ("plans/", "contributions.plan_urls"),
+    ("funding/", "contributions.funding_urls"),
+    ("marks/", "contributions.mark_urls"),
     ("imports/", "foundation.imports.urls"),
     ("jobs/", "foundation.jobs.urls"),
     ("rosters/", "rosters.urls"),
