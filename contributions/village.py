@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Sum, Value
 from django.utils.html import format_html
 
+from contributions.funding.marks import not_synced
 from contributions.models import OWN_PARTS, Charge, Decision, PaymentLine
 from contributions.queries import NOT_SPONSORED, own_due, short_reason, sponsored_by_registration
 from enrollment.models import CollectionPlan, Insurance, Registration, Resident
@@ -262,6 +263,8 @@ class Member:
     """Where he lives now, for somebody who registered here and moved away."""
     registered: str = ""
     """Where he is registered for the season, for somebody who came with it settled elsewhere."""
+    not_by_phone: Decimal = ZERO
+    """What paying by phone would charge too much, while the tax side does not know yet who pays; nothing else."""
 
 
 def household_members(user: User, household: int, plan: CollectionPlan) -> list[Member]:
@@ -284,6 +287,7 @@ def household_members(user: User, household: int, plan: CollectionPlan) -> list[
         charge.pk: short_reason(charge)
         for charge in Charge.objects.visible_to(user).filter(plan=plan, current=True, resident_id__in=ids)
     }
+    early = not_synced(user, plan, ids)
     return [
         Member(
             person,
@@ -292,6 +296,7 @@ def household_members(user: User, household: int, plan: CollectionPlan) -> list[
             if person.household_id == household
             else f"{person.unit.township.name}{person.unit.name}",
             registered=registered_elsewhere(person) if person.household_id == household else "",
+            not_by_phone=early.get(person.pk, ZERO),
         )
         for person in rows
     ]

@@ -8,15 +8,25 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Max, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from contributions.models import Charge, ChargeShare, Decision, LinePart, Payment, PaymentLine, TaxEntry
+from contributions.funding.marks import not_synced
+from contributions.models import (
+    Charge,
+    ChargeShare,
+    Decision,
+    LinePart,
+    Payment,
+    PaymentLine,
+    Route,
+    TaxEntry,
+)
 from contributions.services.explain import Explanation, explain
 from contributions.words import TIMINGS, WARNINGS, payer, reason
-from enrollment.models import CollectionPlan, Insurance, Membership, Resident
-from enrollment.models.register import MarkState
+from enrollment.models import CollectionPlan, Insurance, MarkState, MarkStep, Membership, Resident
 from foundation.audit.models import AuditEvent
 from foundation.clock.services import business_date, offset
 from foundation.encryption import get_keyring
@@ -152,6 +162,9 @@ def resident_page(user: User, resident: Resident) -> dict[str, Any]:
         .select_related("category", "certified_by")
         .order_by("category__position", "-valid_from")
     )
+    moved = _moved(memberships)
+    plan = _plan_of(resident, own)
+    early = not_synced(user, plan, [resident.pk]) if plan is not None else {}
     return {
         "resident": resident,
         "age": age_on(resident.birth_date, today),
@@ -169,7 +182,8 @@ def resident_page(user: User, resident: Resident) -> dict[str, Any]:
             for person in members
         ],
         "household_title": ngettext("一家 %(n)s 口", "一家 %(n)s 口", len(members)) % {"n": len(members)},
-        "memberships": [(m, _steps(m)) for m in memberships],
+        "memberships": [(m, _steps(m, moved)) for m in memberships],
+        "not_by_phone": early.get(resident.pk, ZERO),
         "today": today,
         "payments": payments,
         "timeline": _timeline(user, resident, memberships, payments),
@@ -183,9 +197,20 @@ def _members(user: User, resident: Resident) -> list[Resident]:
     return list(rows.order_by("-is_head", "birth_date", "pk"))
 
 
-def _steps(membership: Membership) -> list[tuple[str, bool]]:
+def _moved(memberships: Sequence[Membership]) -> list[MarkStep]:
+    """Who moved the marks, and when."""
+    steps = MarkStep.objects.filter(membership__in=memberships)
+    return list(steps.select_related("by", "membership__category").order_by("pk"))
+
+
+def _steps(membership: Membership, moved: Sequence[MarkStep]) -> list[tuple[str, bool, date | None]]:
+    """The states of a mark, whether they are reached, and on which day."""
     reached = list(MarkState).index(MarkState(membership.mark))
-    return [(str(state.label), i <= reached) for i, state in enumerate(MarkState)]
+    days = {step.to_state: step.on for step in moved if step.membership_id == membership.pk}
+    return [
+        (str(state.label), i <= reached, days.get(state.value) if i <= reached else None)
+        for i, state in enumerate(MarkState)
+    ]
 
 
 def _insurances(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> list[InsuranceView]:
@@ -199,13 +224,33 @@ def _insurances(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> 
     shares: dict[int, list[ChargeShare]] = {}
     for share in ChargeShare.objects.filter(charge__in=[c for c, _s in own.values()]).order_by("pk"):
         shares.setdefault(share.charge_id, []).append(share)
+    disbursed = {
+        row["registration"]: row
+        for row in PaymentLine.objects.filter(
+            registration__in=[charge.registration_id for charge, _s in own.values()], part=LinePart.GOVERNMENT
+        )
+        .values("registration")
+        .annotate(amount=Sum("amount"), on=Max("payment__paid_on"))
+    }
     views = []
     for insurance in (Insurance.MEDICAL, Insurance.PENSION):
         if insurance not in plan.insurances:
             continue
         charge, standing = own.get(insurance, (None, None))
-        views.append(_insurance(plan, insurance, charge, standing, shares, explained.get(insurance)))
+        view = _insurance(plan, insurance, charge, standing, shares, explained.get(insurance))
+        if charge is not None and charge.government_paid_amount:
+            view.notes.append(_government_words(disbursed.get(charge.registration_id)))
+        views.append(view)
     return views
+
+
+def _government_words(disbursed: dict[str, Any] | None) -> str:
+    """Whether finance has paid yet; cover does not wait for it (X26)."""
+    if disbursed is None:
+        return _("财政还没有拨付，不影响待遇：待遇从认定起算")
+    return _("财政已于 %(day)s 拨付 %(amount)s 元") % {
+        "day": disbursed["on"], "amount": format_yuan(disbursed["amount"]),
+    }  # fmt: skip
 
 
 def _plan_of(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> CollectionPlan | None:
@@ -280,7 +325,6 @@ def _clauses(plan: CollectionPlan, told: Explanation) -> list[Clause]:
 _ACTS = {
     "resident.correct": gettext_noop("改了 %(fields)s"),
     "membership.change": gettext_noop("改了特殊群体的止期或等级"),
-    "membership.mark": gettext_noop("标识到了“%(mark)s”"),
     "number.read": gettext_noop("看了身份证全号"),
 }
 _FIELDS = {
@@ -320,6 +364,18 @@ def _timeline(
         )
         for c in charges[:20]
     ]
+    happened += [
+        Happened(
+            step.at,
+            _("%(who)s：%(group)s的标识到了“%(mark)s”")
+            % {
+                "who": step.by or _("系统"),
+                "group": step.membership.category.name,
+                "mark": MarkState(step.to_state).label,
+            },
+        )
+        for step in _moved(list(memberships))
+    ]
     targets = [("resident", [str(resident.pk)]), ("membership", [str(m.pk) for m in memberships])]
     for kind, ids in targets:
         events = AuditEvent.objects.filter(target_kind=kind, target__in=ids).select_related("actor")
@@ -346,6 +402,11 @@ def _payment_words(payment: Payment) -> Happened:
             "amount": format_yuan(-payment.received), "reason": payment.reason,
         }  # fmt: skip
         return Happened(payment.handed_over_at, text, "is-open")
+    if payment.route == Route.GOVERNMENT:
+        text = _("政府代缴 %(amount)s 元，%(who)s拨付") % {
+            "amount": format_yuan(payment.received), "who": payment.payer_name,
+        }  # fmt: skip
+        return Happened(payment.handed_over_at, text, "is-money")
     how = payment.channel or str(payment.get_means_display())
     who = _("，%(who)s付") % {"who": payment.payer_name} if payment.payer_name else ""
     text = _("缴 %(amount)s 元%(who)s，%(how)s。登记号尾 %(tail)s") % {
@@ -356,7 +417,5 @@ def _payment_words(payment: Payment) -> Happened:
 
 def _of_event(event: AuditEvent) -> Happened:
     names = "、".join(_(_FIELDS.get(f, f)) for f in event.detail.get("fields", []))
-    mark = event.detail.get("mark", "")
-    label = MarkState(mark).label if mark in MarkState.values else mark
-    act = _(_ACTS[event.action]) % {"fields": names, "mark": label}
+    act = _(_ACTS[event.action]) % {"fields": names}
     return Happened(event.at, f"{event.actor or _('系统')}：{act}")

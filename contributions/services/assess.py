@@ -323,13 +323,19 @@ def _count(cursor: Any, parameters: dict[str, Any], result: AssessResult) -> Non
         result.assessed += count
         result.decisions[decision] = result.decisions.get(decision, 0) + count
     cursor.execute(
-        "WITH mine AS MATERIALIZED (SELECT id, personal_amount, fiscal_subsidy_amount, pension_government_subsidy,"
-        " family_planning_subsidy FROM contributions_charge c WHERE c.current AND c.plan_id = %(plan)s"
+        "WITH mine AS MATERIALIZED (SELECT id, registration_id, personal_amount, fiscal_subsidy_amount,"
+        " pension_government_subsidy, family_planning_subsidy FROM contributions_charge c"
+        " WHERE c.current AND c.plan_id = %(plan)s"
         f" AND c.insurance = %(insurance)s AND EXISTS (SELECT 1 FROM {ANSWERS} a WHERE a.subject = c.resident_id)),"
         " parts AS (SELECT sum(personal_amount) AS personal, sum(fiscal_subsidy_amount) AS fiscal_subsidy,"
         " sum(pension_government_subsidy) AS pension_subsidy, sum(family_planning_subsidy) AS family_planning_subsidy"
-        " FROM mine)"
-        " SELECT p.name, p.amount FROM parts CROSS JOIN LATERAL (VALUES ('personal', personal),"
+        " FROM mine),"
+        # A sponsor takes over what he promised, never more than the resident owes.
+        " pledged AS (SELECT least(sum(g.amount), max(mine.personal_amount)) AS amount FROM contributions_pledge g"
+        " JOIN mine ON mine.registration_id = g.registration_id WHERE g.withdrawn_at IS NULL GROUP BY mine.id),"
+        " sponsors AS (SELECT coalesce(sum(amount), 0) AS amount FROM pledged)"
+        " SELECT p.name, p.amount FROM parts CROSS JOIN sponsors CROSS JOIN LATERAL"
+        " (VALUES ('personal', personal - sponsors.amount), ('sponsor', sponsors.amount),"
         " ('fiscal_subsidy', fiscal_subsidy), ('pension_subsidy', pension_subsidy),"
         " ('family_planning_subsidy', family_planning_subsidy)) p (name, amount)"
         " UNION ALL (SELECT s.payer, sum(s.amount) FROM contributions_chargeshare s JOIN mine ON mine.id = s.charge_id"

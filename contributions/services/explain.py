@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,14 +10,18 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from contributions.models import Charge
+from contributions.queries import sponsored_by_registration
 from contributions.services.quotes import evaluate_resident, unreadable_plan
 from enrollment.models import CollectionPlan, Registration, Resident
 from foundation.audit.services import record
 from foundation.clock.services import business_date
 from foundation.http import Problem
 from subsidies.queries import explain_decision, explain_parts, rule_book
+from subsidies.rules.plan import PERSONAL, Plan
 from subsidies.rules.source import PlanError
 from townships.models import User
+
+ZERO = Decimal("0.00")
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def explain(*, plan: CollectionPlan, resident: Resident, on: date | None = None)
             "insurance", "priced_on"
         )
     )
+    sponsored = _sponsored(plan, resident)
     answers = []
     for insurance in plan.insurances:
         if insurance == "pension" and insurance not in registered:
@@ -93,6 +98,7 @@ def explain(*, plan: CollectionPlan, resident: Resident, on: date | None = None)
             plan=plan, insurance=insurance, resident=resident.pk, on=day, route="village"
         )
         decision = explain_decision(book, answer)
+        parts = [ExplainedPart(**part) for part in explain_parts(book, answer)]
         answers.append(
             Explanation(
                 insurance=insurance,
@@ -104,12 +110,45 @@ def explain(*, plan: CollectionPlan, resident: Resident, on: date | None = None)
                 rule=decision["rule"],
                 clause=decision["clause"],
                 lines=decision["lines"],
-                parts=[ExplainedPart(**part) for part in explain_parts(book, answer)],
+                parts=_with_sponsor(book, parts, sponsored.get(insurance, ZERO)),
                 warnings=list(answer["warnings"] or []),
                 total=answer["total_amount"],
             )
         )
     return answers
+
+
+def _sponsored(plan: CollectionPlan, resident: Resident) -> dict[str, Decimal]:
+    """Yuan that sponsors have promised or paid of a resident's own parts, by insurance."""
+    registrations = dict(
+        Registration.objects.filter(resident=resident, coverage_year=plan.coverage_year).values_list(
+            "pk", "insurance"
+        )
+    )
+    found = sponsored_by_registration(registration_id__in=list(registrations))
+    return {registrations[pk]: each.pledged for pk, each in found.items() if each.pledged}
+
+
+def _with_sponsor(book: Plan, parts: list[ExplainedPart], pledged: Decimal) -> list[ExplainedPart]:
+    """A sponsor is a payer of its own beside the resident, who owes so much less; never a waiver (X22)."""
+    own = next((part for part in parts if part.payer == PERSONAL), None)
+    amount = min(pledged, own.amount) if own is not None else ZERO
+    if own is None or not amount:
+        return parts
+    rule = next(iter(book.of_kind("sponsors")), None)
+    named = ExplainedPart(
+        payer="sponsor",
+        amount=amount,
+        rule=rule.code if rule is not None else "",
+        clause=rule.clause.text if rule is not None else "",
+        lines=rule.clause.lines if rule is not None else "",
+    )
+    found = []
+    for part in parts:
+        found.append(replace(part, amount=part.amount - amount) if part is own else part)
+        if part is own:
+            found.append(named)
+    return found
 
 
 def explain_to(*, by: User, resident: int, plan_code: str = "") -> list[Explanation]:

@@ -34,6 +34,37 @@ CHECKS = {
     "excess_has_a_case": """
         SELECT count(*) FROM contributions_payment p
         WHERE p.excess > 0 AND NOT EXISTS (SELECT 1 FROM contributions_paymentcase c WHERE c.payment_id = p.id)""",
+    "requests_are_their_lines": """
+        SELECT count(*) FROM contributions_fundingrequest r
+        LEFT JOIN (SELECT request_id, count(*) AS heads, sum(amount) AS total FROM contributions_fundingline GROUP BY 1) l
+          ON l.request_id = r.id
+        WHERE r.amount <> coalesce(l.total, 0) OR r.heads <> coalesce(l.heads, 0)""",
+    "lines_are_shares": """
+        SELECT count(*) FROM contributions_fundingline f
+        JOIN contributions_fundingrequest r ON r.id = f.request_id
+        LEFT JOIN (SELECT charge_id, payer, sum(amount) AS total FROM contributions_chargeshare GROUP BY 1, 2) s
+          ON s.charge_id = f.charge_id AND s.payer = f.payer
+        WHERE f.amount IS DISTINCT FROM s.total OR f.payer <> r.payer""",
+    "asked_for_once": """
+        SELECT count(*) FROM (SELECT 1 FROM contributions_fundingline WHERE live
+        GROUP BY registration_id, payer, charge_kind, for_year HAVING count(*) > 1) d""",
+    "paid_out_requests_are_paid": """
+        SELECT count(*) FROM contributions_fundingline f JOIN contributions_fundingrequest r ON r.id = f.request_id
+        LEFT JOIN contributions_paymentline l ON l.funding_line_id = f.id
+        WHERE r.state IN ('disbursed', 'billed', 'settled') AND l.amount IS DISTINCT FROM f.amount""",
+    "government_money_was_asked_for": """
+        SELECT count(*) FROM contributions_paymentline l
+        LEFT JOIN contributions_fundingline f ON f.id = l.funding_line_id
+        LEFT JOIN contributions_fundingrequest r ON r.id = f.request_id
+        WHERE l.part = 'government' AND (f.id IS NULL OR NOT f.live OR l.amount <> f.amount
+          OR l.registration_id <> f.registration_id OR r.disbursed_on IS NULL)""",
+    "settlements_add_up": """
+        SELECT count(*) FROM contributions_fundingdifference d JOIN contributions_fundingline f ON f.id = d.line_id
+        WHERE d.difference <> d.actual - f.amount""",
+    "sponsors_pay_what_they_pledged": """
+        SELECT count(*) FROM contributions_pledge g
+        JOIN (SELECT pledge_id, sum(amount) AS total FROM contributions_paymentline WHERE pledge_id IS NOT NULL GROUP BY 1) l
+          ON l.pledge_id = g.id WHERE l.total > g.amount OR l.total < 0""",
     "confirmed_amounts_agree": """
         SELECT count(*) FROM contributions_taxentry t JOIN contributions_paymentline l ON l.id = t.payment_line_id
         WHERE t.amount <> l.amount AND NOT EXISTS (

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.urls import URLResolver, get_resolver
 
-from contributions.models import Charge, Payment
+from contributions.models import Charge, FundingRequest, Payment, Pledge, Sponsor
 from enrollment.models import Household, Resident
 from notices.models import Posting
 from rosters.models import Roster
@@ -112,6 +112,40 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     "/jobs/<uuid:pk>/progress/": [lambda s: Knock(f"/jobs/{s.job.pk}/progress/")],
     "/jobs/<uuid:pk>/cancel/": [lambda s: Knock(f"/jobs/{s.job.pk}/cancel/", {})],
     "/plans/assess/": [lambda s: Knock("/plans/assess/", {"township": s.unit.township.code})],
+    "/funding/<int:pk>/": [lambda s: Knock(f"/funding/{s.pk(FundingRequest)}/")],
+    "/funding/<int:pk>/step/": [
+        lambda s, act=act: Knock(  # type: ignore[misc]
+            f"/funding/{s.pk(FundingRequest)}/step/", {"act": act, "reason": "x", "bill": "x"}
+        )
+        for act in ("submit", "join", "approve", "return", "withdraw", "bill", "settle")
+    ],
+    "/funding/<int:pk>/letter.pdf": [lambda s: Knock(f"/funding/{s.pk(FundingRequest)}/letter.pdf")],
+    "/funding/<int:pk>/bill.pdf": [lambda s: Knock(f"/funding/{s.pk(FundingRequest)}/bill.pdf")],
+    "/funding/<int:pk>/names.xlsx": [lambda s: Knock(f"/funding/{s.pk(FundingRequest)}/names.xlsx")],
+    "/funding/<int:pk>/names.pdf": [lambda s: Knock(f"/funding/{s.pk(FundingRequest)}/names.pdf")],
+    "/funding/<int:pk>/settlement.xlsx": [
+        lambda s: Knock(f"/funding/{s.pk(FundingRequest)}/settlement.xlsx")
+    ],
+    "/funding/sponsors/<int:pk>/": [
+        lambda s: Knock(f"/funding/sponsors/{s.pk(Sponsor)}/"),
+        lambda s: Knock(f"/funding/sponsors/{s.pk(Sponsor)}/", {"act": "withdraw", "pledge": s.pk(Pledge)}),
+    ],
+    "/funding/sponsors/": [
+        lambda s: Knock("/funding/sponsors/", {"unit": s.unit.code, "name": "新资助人", "kind": "other"}),
+    ],
+    "/funding/lists/": [
+        lambda s: Knock(f"/funding/lists/?township={s.unit.township.code}", whole_township=True)
+    ],
+    "/funding/lists/list.xlsx": [
+        lambda s: Knock(f"/funding/lists/list.xlsx?township={s.unit.township.code}", whole_township=True)
+    ],
+    "/funding/lists/list.pdf": [
+        lambda s: Knock(f"/funding/lists/list.pdf?township={s.unit.township.code}", whole_township=True)
+    ],
+    "/marks/": [lambda s: Knock(f"/marks/?township={s.unit.township.code}", whole_township=True)],
+    "/marks/move/": [
+        lambda s: Knock("/marks/move/", {"to": "verified", "township": s.unit.township.code, "all": "1"}),
+    ],
     "/rosters/": [lambda s: Knock(f"/rosters/?township={s.unit.township.code}")],
     "/rosters/generate/": [
         lambda s: Knock("/rosters/generate/", {"kind": "levy", "township": s.unit.township.code}),
@@ -177,6 +211,11 @@ LISTS: dict[str, Knock] = {
     ),
     "/seasons/": Knock("/seasons/?plan=shanting-2023"),
     "/seasons/<slug:code>/open/": Knock("/seasons/shanting-2023/open/", {"source": "shanting-2023"}),
+    "/funding/": Knock("/funding/"),
+    "/funding/make/": Knock("/funding/make/", {}),
+    "/funding/budget/": Knock("/funding/budget/"),
+    "/funding/budget/budget.xlsx": Knock("/funding/budget/budget.xlsx"),
+    "/funding/payers/": Knock("/funding/payers/"),
     "/favicon.ico": Knock("/favicon.ico"),
     "/demo/enter/": Knock("/demo/enter/", {"role": "admin"}),
     "/admin/": Knock("/admin/"),
