@@ -57,7 +57,8 @@ def _check_plan(plan: CollectionPlan) -> None:
 def add_sponsor(*, by: User, unit: CollectingUnit, name: str, kind: str) -> Sponsor:
     """Enter a sponsor at a unit. Raises PermissionDenied, Problem 400 for a missing name, 409 for one known there."""
     _check_post(by)
-    if not CollectingUnit.objects.visible_to(by).filter(pk=unit.pk).exists():
+    places = by.scope_places()
+    if unit.township_id not in places.townships and unit.pk not in places.units:
         raise PermissionDenied
     if len(name.strip()) < 2 or kind not in SponsorKind.values:
         raise Problem(400, "no_name", _("请写明资助人的名称和类型。"))

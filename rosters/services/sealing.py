@@ -52,6 +52,7 @@ OWED = {
             SELECT b.resident_id, b.insurance, sum(l.amount) AS amount FROM enrollment_registration b
             JOIN contributions_paymentline l ON l.registration_id = b.id
             WHERE b.coverage_year = %(year)s - 1 AND b.resident_id IN (SELECT resident_id FROM registered)
+              AND l.part <> 'government'
             GROUP BY b.resident_id, b.insurance HAVING sum(l.amount) > 0
         ) own ON own.resident_id = g.resident_id AND own.insurance = g.insurance
         LEFT JOIN (

@@ -91,6 +91,7 @@ def _one_of_everything(
         plan=plan, township_id=unit.township_id, insurance="medical", list_name=name, department="civil_affairs",
         department_name="民政", applicant="civil_affairs", payer="government", serial=unit.pk, heads=1,
         amount=Decimal("1.00"), made_on=TODAY,
+        joint="tax", state="settled", disbursed_on=TODAY,
     )  # fmt: skip
     funding_line = FundingLine.objects.create(
         **place, request=request, registration_id=charge.registration_id, charge=charge, payer="government",
@@ -103,7 +104,7 @@ def _one_of_everything(
         request,
         funding_line,
         FundingDifference.objects.create(
-            **place, line=funding_line, cause="deceased", actual=0, difference=Decimal("-1.00")
+            **place, line=funding_line, cause="died_before_cover", actual=0, difference=Decimal("-1.00")
         ),
         sponsor,
         Pledge.objects.create(

@@ -163,7 +163,10 @@ def _row(model: type[Model], side: Side) -> Model | None:
 
 
 # Posts that may do what the knock asks for, to show that the own side opens where the foreign one does not.
-KEYS = ["township_clerk", "tax_bureau", "village_agent", "auditor", "admin"]
+KEYS = [
+    "township_clerk", "tax_bureau", "village_agent", "auditor", "admin", "department", "finance_bureau",
+    "medical_bureau",
+]  # fmt: skip
 
 
 def test_the_same_knocks_open_the_own_side(world: World) -> None:
