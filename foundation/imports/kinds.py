@@ -83,6 +83,8 @@ class Option:
     label: str | StrPromise
     choices: tuple[tuple[str, str], ...]
     required: bool = True
+    blank: str | StrPromise = ""
+    """What choosing nothing means, where it means something."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ REASONS: dict[str, Any] = {
     "other_category": gettext_lazy("身份类别和名单不同"),
     "unknown_category": gettext_lazy("身份类别不认识"),
     "no_grade": gettext_lazy("没有填残疾等级"),
+    "no_poverty_flag": gettext_lazy("没有说是否标注脱贫"),
+    "no_approval_flag": gettext_lazy("没有说是否批准"),
     "bad_grade": gettext_lazy("残疾等级不对"),
     "no_death_date": gettext_lazy("没有填死亡时间"),
     "not_insured_now": gettext_lazy("没有在参加职工保险"),
@@ -89,6 +91,8 @@ _ADVICE: dict[str, Any] = {
     "deceased": gettext_lazy("从名单去掉；还健在的，先更正死亡登记"),
     "other_category": gettext_lazy("移到那一类的名单里"),
     "no_grade": gettext_lazy("照残疾证补上一级到四级"),
+    "no_poverty_flag": gettext_lazy("加一列“是否标注脱贫”，填是或否"),
+    "no_approval_flag": gettext_lazy("加一列“是否批准”，填是或否"),
     "bad_grade": gettext_lazy("写成一级、二级、三级或四级"),
     "not_registered": gettext_lazy("先补参保登记，再导入这几行"),
     "not_assessed": gettext_lazy("先做核定，再导入这几行"),
@@ -113,6 +117,8 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "other_year": ("year",),
     "unknown_tier": ("tier",),
     **dict.fromkeys(("other_category", "unknown_category"), ("category",)),
+    "no_poverty_flag": ("category", "out_of_poverty"),
+    "no_approval_flag": ("category", "approved"),
     **dict.fromkeys(("no_grade", "bad_grade"), ("disability_grade",)),
     "no_death_date": ("death_date",),
     "unknown_school": ("school_kind", "school"),
@@ -202,6 +208,8 @@ def warning_lines(batch: ImportBatch) -> list[str]:
         lines.append(_("%(n)s 人没有在居民库里，没有要改的，已略过") % {"n": n})
     if n := found.get("paid_not_registered"):
         lines.append(_("%(n)s 笔缴费的人今年没有登记，按文件里的村居记下，可以去问原因") % {"n": n})
+    if n := found.get("certifier_unknown"):
+        lines.append(_("%(n)s 行的认定部门不在机构表里，没有记下；可请管理员补上机构") % {"n": n})
     if n := found.get("balance_breaks"):
         lines.append(_("余额有 %(n)s 处和上一笔对不上，流水可能不全，请和银行核对") % {"n": n})
     for insurance, (printed, total) in batch.summary.get("totals", {}).items():
@@ -229,6 +237,7 @@ def effect_lines(batch: ImportBatch) -> list[str]:
         "contradicted": _("与登记金额不符 %(n)s 笔"),
         "cases": _("待处理事项 %(n)s 件"),
         "closed": _("停掉未列出的 %(n)s 人"),
+        "turned": _("转到另一类，原类别停止 %(n)s 人"),
         "last_tiers": _("上年档次带到 %(n)s 条登记"),
         "corrected": _("以前退回的 %(n)s 行已更正"),
     }

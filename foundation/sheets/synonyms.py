@@ -88,6 +88,8 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
         "对象类别",
     ),
     "disability_grade": ("残疾等级", "等级"),
+    "out_of_poverty": ("是否标注脱贫", "标注脱贫", "是否脱贫", "脱贫标注"),
+    "approved": ("是否批准", "是否经政府批准", "批准情况", "审批结果"),
     "certified_by": ("认定部门", "认定单位"),
     "certified_on": ("认定时间", "认定日期"),
     "valid_from": ("生效日期", "起始日期", "享受开始时间"),

@@ -329,3 +329,104 @@ def test_history_stands_with_the_registration(desk: Desk, people: dict[str, Resi
 def _facts(desk: Desk, field: str) -> dict[str, Any]:
     with places_scope(desk.cast.places):
         return dict(Resident.objects.values_list("name", field))
+
+
+def _groups(desk: Desk) -> list[tuple[Any, ...]]:
+    with places_scope(desk.cast.places):
+        rows = Membership.objects.order_by("resident__name", "valid_from", "category__code")
+        return list(rows.values_list("resident__name", "category__code", "valid_from", "valid_to"))
+
+
+@pytest.mark.covers("E054")
+def test_one_list_of_registered_poverty_tells_two_groups(desk: Desk) -> None:
+    """是否标注脱贫 says which; who turns from one to the other leaves the first the day before; undo gives it back."""
+    rows = [
+        _row("张东", 11, 身份类别="建档立卡贫困人员", 是否标注脱贫="否"),
+        _row("李西", 12, 身份类别="建档立卡贫困人员", 是否标注脱贫="是"),
+        _row("赵南", 13, 身份类别="建档立卡贫困人员", 是否标注脱贫=""),
+    ]
+    batch = desk.take("category", rows)
+    assert batch.reasons == {"no_poverty_flag": 1}
+    began = date(2022, 9, 1)
+    assert _groups(desk) == [
+        ("张东", "registered_poor_not_out", began, None), ("李西", "registered_poor_out", began, None),
+    ]  # fmt: skip
+    turned = desk.take(
+        "category", [_row("张东", 11, 身份类别="建档立卡", 是否标注脱贫="是", 认定时间="2022-11-01")]
+    )
+    assert turned.summary["turned"] == 1
+    assert _groups(desk)[:2] == [
+        ("张东", "registered_poor_not_out", began, date(2022, 10, 31)),
+        ("张东", "registered_poor_out", date(2022, 11, 1), None),
+    ]
+    # The old list once more says nothing new.
+    assert desk.take("category", rows[:1]).unchanged_count == 1
+    with places_scope(desk.cast.places):
+        undo(by=None, batch=turned, places=desk.cast.places)
+    assert _groups(desk)[0] == ("张东", "registered_poor_not_out", began, None)
+
+
+@pytest.mark.covers("E054")
+def test_a_full_list_of_both_groups_ends_whom_it_leaves_out(desk: Desk) -> None:
+    """Chosen as the list of one of the two, with the column it is the full list of both."""
+    rows = [
+        _row("张东", 11, 是否标注脱贫="否"),
+        _row("李西", 12, 是否标注脱贫="是"),
+        _row("赵南", 13, 是否标注脱贫="是"),
+    ]
+    desk.take("category", rows, category_code="registered_poor_not_out")
+    full = desk.take("category", rows[:2], category_code="registered_poor_not_out", full_list=True)
+    assert full.summary["closed"] == 1
+    assert [row[0] for row in _groups(desk) if row[3] is not None] == ["赵南"]
+
+
+def test_hardship_by_illness_is_told_by_its_approval(desk: Desk) -> None:
+    """是否批准 tells the two groups; a name that says it needs no column; both need one of them."""
+    rows = [
+        _row("张东", 11, 身份类别="因病致困", 是否批准="是"),
+        _row("李西", 12, 身份类别="因病致困（未批准）", 是否批准=""),
+        _row("赵南", 13, 身份类别="因病致困", 是否批准="待定"),
+    ]
+    assert desk.take("category", rows).reasons == {"bad_flag": 1}
+    assert [row[:2] for row in _groups(desk)] == [
+        ("张东", "illness_hardship_approved"), ("李西", "illness_hardship_unapproved"),
+    ]  # fmt: skip
+
+
+def test_one_person_stands_under_several_groups(desk: Desk) -> None:
+    """A row for each; two in one cell go back with what to do."""
+    rows = [
+        _row("张东", 11, 身份类别="低保", 残疾等级=""),
+        _row("张东", 11, 身份类别="残疾人", 残疾等级="二级"),
+        _row("李西", 12, 身份类别="低保、孤儿", 残疾等级=""),
+        _row("赵南", 13, 身份类别="", 残疾等级=""),
+    ]
+    batch = desk.take("category", rows)
+    assert [message for _row, _code, message in desk.messages(batch)] == [
+        "“低保、孤儿”是几个类别，请一行写一个", "没有填身份类别",
+    ]  # fmt: skip
+    assert [row[1] for row in _groups(desk)] == ["dibao", "disabled"]
+
+
+def test_certification_validity_and_certifier(desk: Desk) -> None:
+    """Months count from their first to their last day, 长期 has no end; the sender certifies unless another is named."""
+    department = desk.cast.user("department")
+    rows = [
+        _row("张东", 11, 认定时间="2022年9月", 生效日期="2022-10-01", 止期="2023年8月", 认定部门=""),
+        _row("李西", 12, 认定时间="2022-09-15", 生效日期="", 止期="长期", 认定部门="民政局"),
+        _row("赵南", 13, 认定时间="2022.9", 生效日期="", 止期="", 认定部门="某某办"),
+    ]
+    batch = desk.take("category", rows, category_code="dibao", by=department)
+    assert batch.summary["warnings"] == {"certifier_unknown": 1}
+    with places_scope(desk.cast.places):
+        kept = list(
+            Membership.objects.order_by("resident__name").values_list(
+                "resident__name", "certified_on", "valid_from", "valid_to", "certified_by__name"
+            )
+        )
+    office = "山亭区民政局"
+    assert kept == [
+        ("张东", date(2022, 9, 1), date(2022, 10, 1), date(2023, 8, 31), office),
+        ("李西", date(2022, 9, 15), date(2022, 9, 15), None, office),
+        ("赵南", date(2022, 9, 1), date(2022, 9, 1), None, None),
+    ]

@@ -5,13 +5,14 @@ Rules
   names its own.
 - A person on the list has the membership from the certification date (else from the county's business date) to the end
   date, if one is given. One who already has it keeps its beginning; grade, end and certification follow the list.
+- One person may stand under several groups, a row for each. Of two groups that a column tells apart (标注脱贫, 批准) she is
+  in one: what begins ends the other.
 - An incremental list adds and corrects. A full list (全量) also ends, the day before the business date, what it no longer
   names in the sender's places, and goes in only when no row goes back.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -20,139 +21,29 @@ from django.utils.translation import gettext_lazy
 
 from enrollment.models import Category
 from enrollment.services.imports import people
-from enrollment.services.imports.common import PersonReader, ReadPerson, read_day
+from enrollment.services.imports.category_rows import PAIRS, identify, reader
 from enrollment.services.imports.holders import held
 from foundation.clock.services import business_date
 from foundation.imports.engine.changes import differs, insert_returning, logged_update, restore, undo_inserted
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import (
     Counts,
-    Identify,
     ImportKind,
-    ImportRefused,
     Option,
-    Refused,
     RowIdentity,
-    RowReader,
-    StagedRow,
-    by_number,
-    together,
 )
 from foundation.imports.models import ImportBatch
 from foundation.masking import mask_name
-from foundation.pinyin import initials
-from townships.models import Agency
-from townships.services.imports.places import county_of, out_of_scope, unknown_village
-from townships.unit_names import Units
+from townships.services.imports.places import county_of
 
-_GRADES: Final = {
-    **{f"{word}级": str(i) for i, word in enumerate("一二三四", start=1)},
-    **{word: str(i) for i, word in enumerate("一二三四", start=1)},
-    **{str(i): str(i) for i in range(1, 5)},
-    **{f"{i}级": str(i) for i in range(1, 5)},
-}
-_CARD: Final = re.compile(r"\d{17}[\dXx]\d([1-4])(B\d+)?")
 _WORTH_COMPARING: Final = ("grade", "valid_to", "certified_on", "certified_by_id")
 _SHOWN_CLOSING: Final = 50
-
-
-class _Names:
-    """Category by what departments call it."""
-
-    def __init__(self) -> None:
-        self._codes: dict[str, str] = {}
-        for category in Category.objects.all():
-            for name in (category.name, category.code, *category.aliases):
-                self._codes.setdefault(name, category.code)
-
-    def code(self, raw: str) -> str:
-        """The code, or empty for a name nobody knows."""
-        return self._codes.get(raw) or self._codes.get(raw.replace("(", "（").replace(")", "）"), "")
-
-
-def _wanted(ctx: Context) -> str:
-    code = ctx.batch.category_code
-    if code and not Category.objects.filter(code=code).exists():
-        known = "、".join(Category.objects.order_by("position").values_list("code", flat=True))
-        raise ImportRefused(_("没有特殊群体 %(code)s，可用：%(known)s") % {"code": code, "known": known})
-    return code
 
 
 def _objection(batch: ImportBatch, fields: Collection[str]) -> str:
     if batch.category_code or "category" in fields:
         return ""
     return _("文件里没有“身份类别”列，要另外说明是哪一个特殊群体（命令里用 --category）")
-
-
-def _reader(ctx: Context) -> RowReader:
-    wanted, names = _wanted(ctx), _Names()
-    if ctx.batch.full_list and not wanted:
-        raise ImportRefused(_("全量清单要说明是哪一个特殊群体"))
-    county = county_of(ctx)
-    units = Units(county, ctx.places)
-    agencies = {agency.name: str(agency.pk) for agency in Agency.objects.filter(county=county)}
-    read_person = PersonReader(ctx, disability_card=True)
-    labels = dict(Category.objects.values_list("code", "name"))
-
-    def read_code(raw: str) -> str | Refused:
-        code = names.code(raw) if raw else wanted
-        if wanted and not _agrees(code, wanted):
-            return Refused(
-                "other_category",
-                _("身份类别是“%(raw)s”，这份名单是%(wanted)s") % {"raw": raw[:20], "wanted": labels[wanted]},
-            )
-        if not (wanted or code):
-            return Refused("unknown_category", _("身份类别“%(raw)s”不认识") % {"raw": raw[:20]})
-        return wanted or code
-
-    def read(cells: dict[str, str]) -> StagedRow | Refused:
-        get = cells.get
-        where: Refused | None = None
-        if get("village"):
-            place = units[get("township", ""), cells["village"]]
-            if place is None:
-                where = unknown_village(get("township", ""), cells["village"])
-            elif not place.allowed:
-                return out_of_scope()
-        person = read_person(cells)
-        code = read_code(get("category", ""))
-        since = read_day(get("certified_on", ""), _("认定时间"), "certified_on")
-        start = read_day(get("valid_from", ""), _("起期"), "valid_from")
-        until = read_day(get("valid_until", ""), _("止期"), "valid_until")
-        grade = _grade(get("disability_grade", ""), cells["id_number"])
-        if code == "disabled" and not grade:
-            grade = Refused("no_grade", _("没有填残疾等级"))
-        wrong = together(person, where, code, since, start, until, grade)
-        if wrong is not None:
-            return wrong
-        assert isinstance(person, ReadPerson)
-        assert isinstance(code, str)
-        assert isinstance(grade, str)
-        return (
-            person.number_index, person.number_encrypted, person.name, initials(person.name)[:20], code,
-            grade, str(since or start or ""), str(until or ""), agencies.get(get("certified_by", ""), ""),
-        )  # fmt: skip
-
-    return read
-
-
-def _identify(ctx: Context) -> Identify:
-    wanted, names = ctx.batch.category_code, _Names()
-    return by_number(ctx, part=lambda cells: wanted or names.code(cells.get("category", "")))
-
-
-def _agrees(code: str, wanted: str) -> bool:
-    # 特困 and 五保 are one group by two names (reading X23): a list may print either.
-    return code == wanted or {code, wanted} <= {"tekun", "wubao"}
-
-
-def _grade(raw: str, number: str) -> str | Refused:
-    text = raw.replace("残疾", "").strip()
-    if not text:
-        card = _CARD.fullmatch(number.strip().replace(" ", ""))
-        return card[1] if card else ""
-    found = _GRADES.get(text)
-    return found if found else Refused("bad_grade", _("残疾等级“%(raw)s”应为一级到四级") % {"raw": raw[:10]})
 
 
 def _check(ctx: Context) -> None:
@@ -166,35 +57,71 @@ def _check(ctx: Context) -> None:
     ctx.refuse_staged(
         "bad_date",
         _("止期早于认定时间"),
-        "SELECT s.file, s.source_row FROM import_staging_person s WHERE s.batch = %(batch)s AND s.until < s.day",
+        "SELECT s.file, s.source_row FROM import_staging_person s"
+        " WHERE s.batch = %(batch)s AND s.until < coalesce(s.starts, s.day)",
     )
 
 
 # What the list says, with the membership it touches: the one whose days overlap.
+_BEGINS: Final = "coalesce(s.starts, s.day, least(%(today)s, coalesce(s.until, %(today)s)))"
 _SAID: Final = f"""
-    SELECT r.id AS resident_id, r.township_id, r.unit_id, c.id AS category_id, s.grade,
-           coalesce(s.day, least(%(today)s, coalesce(s.until, %(today)s))) AS valid_from, s.until AS valid_to,
-           s.day AS certified_on, s.certified_by AS certified_by_id, m.id AS id
+    SELECT s.file, s.source_row, r.id AS resident_id, r.township_id, r.unit_id, c.id AS category_id, s.code, s.grade,
+           {_BEGINS} AS valid_from, s.until AS valid_to, s.day AS certified_on, s.certified_by AS certified_by_id, m.id
     FROM {people.FOUND}
     JOIN enrollment_category c ON c.code = s.code
     LEFT JOIN LATERAL (
         SELECT m.id FROM enrollment_membership m
         WHERE m.resident_id = r.id AND m.category_id = c.id
-            AND daterange(m.valid_from, m.valid_to, '[]')
-                && daterange(coalesce(s.day, least(%(today)s, coalesce(s.until, %(today)s))), s.until, '[]')
+            AND daterange(m.valid_from, m.valid_to, '[]') && daterange({_BEGINS}, s.until, '[]')
         ORDER BY m.valid_from DESC LIMIT 1
     ) m ON true
     WHERE s.batch = %(batch)s
 """
+# Of two groups that a column tells apart a person is in one: what begins now ends the other, the day before.
+_OTHERS: Final = ", ".join(
+    f"('{code}', '{pair.yes if code == pair.no else pair.no}')" for code, pair in PAIRS.items()
+)
+_TURNED: Final = f"""
+    SELECT m.id, greatest(m.valid_from, f.valid_from - 1) AS valid_to, f.file, f.source_row
+    FROM import_members f
+    JOIN (VALUES {_OTHERS}) AS pair (code, other) ON pair.code = f.code
+    JOIN enrollment_category c ON c.code = pair.other
+    JOIN enrollment_membership m ON m.resident_id = f.resident_id AND m.category_id = c.id
+        AND m.valid_from <= f.valid_from AND (m.valid_to IS NULL OR m.valid_to >= f.valid_from)
+    WHERE f.id IS NULL
+"""
+
+
+def _find(ctx: Context) -> None:
+    """Pair the list with the memberships there are, once a run: ``import_members``."""
+    people.find(ctx)
+    if "members" in ctx.done:
+        return
+    ctx.execute("DROP TABLE IF EXISTS pg_temp.import_members")
+    ctx.execute(f"CREATE TEMPORARY TABLE import_members ON COMMIT DROP AS {_SAID}", **_values(ctx))
+    ctx.execute("ANALYZE import_members")
+    ctx.done.add("members")
 
 
 def _values(ctx: Context) -> dict[str, Any]:
-    return {"county": county_of(ctx).pk, "today": business_date(ctx.batch.county_code)}
+    wanted = ctx.batch.category_code
+    codes = {wanted}
+    if wanted in PAIRS:
+        # A list that tells both groups apart is the full list of both.
+        codes |= {
+            code
+            for (code,) in ctx.fetch(f"SELECT DISTINCT code FROM {people.STAGING} WHERE batch = %(batch)s")
+        }
+    return {
+        "county": county_of(ctx).pk,
+        "today": business_date(ctx.batch.county_code),
+        "codes": sorted(codes),
+    }
 
 
 _CLOSING: Final = f"""
     SELECT m.id, k.name FROM enrollment_membership m
-    JOIN enrollment_category c ON c.id = m.category_id AND c.code = %(code)s
+    JOIN enrollment_category c ON c.id = m.category_id AND c.code = ANY (%(codes)s)
     JOIN enrollment_resident k ON k.id = m.resident_id
     WHERE {held("m")} AND k.county_id = %(county)s
         AND m.valid_from < %(today)s AND (m.valid_to IS NULL OR m.valid_to >= %(today)s)
@@ -203,18 +130,18 @@ _CLOSING: Final = f"""
 
 
 def _preview(ctx: Context) -> Counts:
-    people.find(ctx)
+    _find(ctx)
     moved = differs("s", "m", _WORTH_COMPARING)
     new, changed, total = ctx.one(
         f"""
         SELECT count(*) FILTER (WHERE s.id IS NULL), count(*) FILTER (WHERE s.id IS NOT NULL AND ({moved})), count(*)
-        FROM ({_SAID}) s LEFT JOIN enrollment_membership m ON m.id = s.id
+        FROM import_members s LEFT JOIN enrollment_membership m ON m.id = s.id
         """,
         **_values(ctx),
     )
     closed = 0
     if ctx.batch.full_list:
-        ending = ctx.fetch(_CLOSING, code=ctx.batch.category_code, **_values(ctx))
+        ending = ctx.fetch(_CLOSING, **_values(ctx))
         closed = len(ending)
         ctx.summary["closing"] = [mask_name(name) for _pk, name in ending[:_SHOWN_CLOSING]]
     return Counts(new, changed, total - new - changed, closed)
@@ -226,7 +153,7 @@ def _apply(ctx: Context) -> Counts:
         ctx,
         table="enrollment_membership",
         # The overlap found may be one that begins later: its end moves only when it stays behind its beginning.
-        found=f"SELECT x.* FROM ({_SAID}) x JOIN enrollment_membership k ON k.id = x.id"
+        found="SELECT x.* FROM import_members x JOIN enrollment_membership k ON k.id = x.id"
         " WHERE x.valid_to IS NULL OR x.valid_to >= k.valid_from",
         columns=_WORTH_COMPARING,
         **values,
@@ -238,18 +165,20 @@ def _apply(ctx: Context) -> Counts:
             table="enrollment_membership",
             found=f"SELECT e.id, %(today)s::date - 1 AS valid_to FROM ({_CLOSING}) e",
             columns=("valid_to",),
-            code=ctx.batch.category_code,
             **values,
         )
+    turned = logged_update(ctx, table="enrollment_membership", found=_TURNED, columns=("valid_to",), **values)
+    if turned:
+        ctx.summary["turned"] = turned
     new = insert_returning(
         ctx,
         "enrollment_membership",
-        f"""
+        """
         INSERT INTO enrollment_membership (township_id, unit_id, resident_id, category_id, grade, approved, valid_from,
             valid_to, certified_by_id, certified_on, batch, mark)
         SELECT s.township_id, s.unit_id, s.resident_id, s.category_id, s.grade, true, s.valid_from, s.valid_to,
                s.certified_by_id, s.certified_on, %(batch)s, 'listed'
-        FROM ({_SAID}) s WHERE s.id IS NULL
+        FROM import_members s WHERE s.id IS NULL
         """,
         **values,
     )
@@ -263,7 +192,7 @@ def _undo(ctx: Context) -> None:
 
 def _options(user: Any) -> tuple[Option, ...]:
     choices = tuple(Category.objects.order_by("position").values_list("code", "name"))
-    return (Option("category", _("特殊群体"), choices),)
+    return (Option("category", _("特殊群体"), choices, required=False, blank=_("各行写着（身份类别列）")),)
 
 
 KIND: Final = ImportKind(
@@ -273,16 +202,18 @@ KIND: Final = ImportKind(
     required=("name", "id_number"),
     optional=(
         "township", "village", "category", "certified_by", "certified_on", "valid_from", "valid_until",
-        "disability_grade",
+        "disability_grade", "out_of_poverty", "approved",
     ),
     staging=people.STAGING,
-    columns=people.COLUMNS,
-    reader=_reader,
+    columns=(
+        "number_index", "number_encrypted", "name", "initials", "code", "grade", "day", "starts", "until", "certified_by",
+    ),
+    reader=reader,
     check=_check,
     preview=_preview,
     apply=_apply,
     undo=_undo,
-    identity=RowIdentity(part="code", of=_identify),
+    identity=RowIdentity(part="code", of=identify),
     roles=people.ROLES,
     options=_options,
     objection=_objection,
