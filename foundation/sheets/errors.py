@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 _SENTENCES: Final[dict[str, Any]] = {
     "empty": gettext_lazy("文件是空的，里面没有内容。请检查是不是传错了文件"),
+    "hidden_only": gettext_lazy("看得见的工作表都是空的，内容在隐藏的工作表里。请取消隐藏再传"),
     "not_a_table": gettext_lazy("这不是表格文件。请传 xlsx、xls、et、csv 或 txt"),
     "archive": gettext_lazy("这是压缩包。请先解压，再把里面的表格传上来，可以一次选多个"),
     "document": gettext_lazy("这是文档或图片，不是表格。请把其中的表格另存为 xlsx 再传"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dataclasses import field as default
 from typing import Final
 
-from foundation.sheets.synonyms import ASKED, ERROR_HEADER, WEAK
+from foundation.sheets.synonyms import ASKED, ERROR_HEADER, SYNONYMS, WEAK
 
 UNUSED: Final = "-"
 """Begins the field of a column that is not to be read though its header is known."""
@@ -51,6 +51,9 @@ def column_letters(column: int) -> str:
     return letters
 
 
+_ALL: Final = frozenset(normalise_header(name) for names in SYNONYMS.values() for name in names)
+
+
 class Words:
     """What headers mean: what the sender said of them before, then the table of synonyms."""
 
@@ -67,6 +70,10 @@ class Words:
             short = _TRAILING_NOTE.sub("", text)
             found = self._said.get(short) or self._known.get(short)
         return None if found is None or found.startswith(UNUSED) else found
+
+    def means_something(self, header: str) -> bool:
+        """Whether a header is known at all, be it for a field that is not wanted here."""
+        return self.field(header) is not None or normalise_header(header) in _ALL
 
     def said(self, key: str) -> str | None:
         """The field that the sender gave this very column; `UNUSED` for none, None when nothing was said."""
@@ -118,7 +125,7 @@ def _joined(upper: list[str], lower: list[str], words: Words) -> list[str]:
     cells, group = [], ""
     for up, low in zip(above, below, strict=True):
         group = up or group
-        if low and group and group != low and words.field(group + low):
+        if low and group and group != low and words.means_something(group + low):
             cells.append(group + low)
         elif low and (words.field(low) or not words.field(up)):
             cells.append(low)

@@ -112,6 +112,7 @@ class Table:
         number_column = self.mapping.get("id_number", -1)
         header, text = self.headers, self.source.kind == "text"
         widest, narrowest = max(len(header), width), len(header) if self.broken_text else 0
+        usual = self.source.width if isinstance(self.source, TextSource) else 0
         for number, cells in islice(self.source.rows(), self.header_row, None):
             if not any(cells):
                 continue
@@ -130,7 +131,7 @@ class Table:
                 number, cells, keys
             ):
                 continue
-            if text and (length > widest or length < narrowest) and self._is_shifted(cells, length):
+            if text and (length > widest or length < narrowest) and self._is_shifted(cells, length, usual):
                 yield number, Misread("shifted_cells", _shifted(length, len(header)), "", pickers[0](cells))
                 continue
             if len(pickers) == 1:
@@ -156,10 +157,14 @@ class Table:
         self.skipped.add(number)
         return True
 
-    def _is_shifted(self, cells: list[str], length: int) -> bool:
+    def _is_shifted(self, cells: list[str], length: int, usual: int) -> bool:
+        """Whether cells stand under other headers than their own: a separator too many, or one swallowed.
+
+        Blank cells behind the last header are no sign of it where most rows have as many.
+        """
         if length < len(self.headers):
             return any("\ufffd" in cell for cell in cells)
-        return any(cells[len(self.headers) :])
+        return length != usual or any(cells[len(self.headers) :])
 
     def _signed(
         self, number: int, cells: Signed, totals: bool
@@ -339,7 +344,7 @@ def _find_tables(
             if source.sheet not in unwanted:
                 found.append(_candidate(source, top, fields, mapping, guess=not strict))
     if blank:
-        raise SheetError("empty")
+        raise SheetError("hidden_only" if opened.hidden else "empty")
     if not found:
         raise SheetError("no_sheet", _("没有要读的工作表。请至少留下一个"))
 

@@ -21,7 +21,7 @@ _SAMPLE: Final = 1 << 16
 _DELIMITERS: Final = ",\t|;，"
 _BROKEN: Final = "\ufffd"
 _MARKUP: Final = re.compile(
-    rb"^\s*(<\?xml[^>]*>)?\s*(<\?mso[^>]*>|<!--.*?-->|\s)*<(!doctype\s+html|html|table|head|meta|style|body|div"
+    rb"^\s*(<\?xml[^>]*>)?\s*(<\?mso[^>]*>|<!--.*?-->|\s)*<(!doctype\s|html|table|head|meta|style|body|div"
     rb"|(\w+:)?workbook)",
     re.IGNORECASE | re.DOTALL,
 )
