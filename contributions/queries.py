@@ -41,15 +41,16 @@ SELECT {subject} AS subject, r.birth_date, nullif(r.sex, '') AS sex, r.registrat
   NULL::int AS household_members, NULL::int AS household_enrolled, NULL::int AS household_employee_medical,
   g.missed_years::int AS missed_years, g.repaired_years::int AS repaired_years, g.is_new AS first_enrolment,
   r.death_date, nullif(r.other_enrolment, '') AS other_enrolment,
-  {tier} AS tier, %(on)s::date AS payment_date, %(route)s::text AS route
+  {tier} AS tier, {day}::date AS payment_date, {route}::text AS route
 FROM enrollment_resident r
 LEFT JOIN enrollment_registration g
   ON g.resident_id = r.id AND g.insurance = %(insurance)s AND g.coverage_year = %(year)s
+{paid}
 LEFT JOIN (
   SELECT s.resident_id, array_agg(c.code ORDER BY c.code)::text[] AS categories, max(s.grade)::int AS any_grade,
     min(s.grade)::int AS disability_grade
-  FROM enrollment_membership s JOIN enrollment_category c ON c.id = s.category_id
-  WHERE s.valid_from <= %(on)s AND (s.valid_to IS NULL OR s.valid_to >= %(on)s) {members}
+  FROM enrollment_membership s JOIN enrollment_category c ON c.id = s.category_id {paid_members}
+  WHERE s.valid_from <= {entitled} AND (s.valid_to IS NULL OR s.valid_to >= {entitled}) {members}
   GROUP BY s.resident_id
 ) m ON m.resident_id = r.id
 {family}
@@ -67,22 +68,42 @@ _FAMILY_OF_ALL = """LEFT JOIN (
 
 
 def facts_sql(
-    *, where: str = "", members: str = "", own_tier: bool = True, subject: str = "r.id", whole: bool = False
+    *,
+    where: str = "",
+    members: str = "",
+    own_tier: bool = True,
+    subject: str = "r.id",
+    whole: bool = False,
+    entitled: str = "%(on)s",
+    paid: str = "",
 ) -> str:
     """SQL of the facts of real people; parameters ``on``, ``route``, ``insurance``, ``year`` (and ``tier``).
 
     ``where`` narrows residents (alias r), ``members`` their memberships (alias s). ``own_tier`` reads the tier of the
     registration, else the parameter ``tier`` (a quote for another tier). ``subject`` is the key the answers go by;
-    ``whole`` is for townships and counties, where everything is read once.
+    ``whole`` is for townships and counties, where everything is read once. ``entitled`` is the day on which special
+    groups count. ``paid`` is a table of payments (resident_id, tier, paid_on, entitled_on, route): facts are then those
+    of the people in it, each at his own payment and tier.
     """
+    values = {"day": "%(on)s", "route": "%(route)s", "entitled": entitled, "paid": "", "paid_members": ""}
     tier = "g.tier" if own_tier else "%(tier)s::numeric"
+    if paid:
+        tier = "d.tier"
+        values |= {
+            "day": "d.paid_on",
+            "route": "d.route",
+            "paid": f"JOIN {paid} d ON d.resident_id = r.id",
+            "paid_members": f"JOIN {paid} d ON d.resident_id = s.resident_id",
+        }
     family = _FAMILY_OF_ALL if whole else _FAMILY_OF_FEW
-    return _FACTS.format(tier=tier, where=where, members=members, subject=subject, family=family)
+    return _FACTS.format(tier=tier, where=where, members=members, subject=subject, family=family, **values)
 
 
-def facts_parameters(*, insurance: str, year: int, on: date, route: str = "village") -> dict[str, Any]:
-    """Parameters of ``facts_sql``."""
-    return {"insurance": insurance, "year": year, "on": on, "route": route}
+def facts_parameters(
+    *, insurance: str, year: int, on: date, route: str = "village", entitled: date | None = None
+) -> dict[str, Any]:
+    """Parameters of ``facts_sql``; special groups count on ``entitled`` where it is told to read it."""
+    return {"insurance": insurance, "year": year, "on": on, "route": route, "entitled": entitled or on}
 
 
 PAGE = 100

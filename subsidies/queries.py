@@ -49,6 +49,15 @@ def rule_book(plan: CollectionPlan) -> Plan:
     return book
 
 
+def rule_book_of(plan: CollectionPlan, version: int) -> Plan:
+    """The rules of a plan in the version something was priced by; those in force where that text is gone."""
+    if version == plan.version:
+        return rule_book(plan)
+    # the same public paper in an earlier text
+    other = CollectionPlan.objects.filter(code=plan.code, version=version).first()
+    return rule_book(other if other is not None else plan)
+
+
 def fixture_path(code: str) -> Path:
     """Where the plan file of a code lies, whether or not there is one."""
     return PLANS / f"{code}.yaml"

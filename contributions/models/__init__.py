@@ -1,6 +1,13 @@
 """What is due, what was paid, what the tax side says."""
 
 from contributions.models.bank import BankEntry
+from contributions.models.differences import (
+    CORRECTED,
+    LEFT_AS_PAID,
+    DifferenceCause,
+    DifferenceOutcome,
+    PaidDifference,
+)
 from contributions.models.dues import Assessment, Charge, ChargeShare, Decision, FigureRebuild
 from contributions.models.funding import (
     PAID_OUT,
@@ -29,6 +36,8 @@ from contributions.models.money import (
 )
 
 __all__ = [
+    "CORRECTED",
+    "LEFT_AS_PAID",
     "OWN_PARTS",
     "PAID_OUT",
     "Assessment",
@@ -37,6 +46,8 @@ __all__ = [
     "Charge",
     "ChargeShare",
     "Decision",
+    "DifferenceCause",
+    "DifferenceOutcome",
     "FigureDelta",
     "FigureRebuild",
     "FundingDifference",
@@ -46,6 +57,7 @@ __all__ = [
     "FundingStep",
     "LinePart",
     "Means",
+    "PaidDifference",
     "PayerLevel",
     "PayerResolution",
     "Payment",

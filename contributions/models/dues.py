@@ -61,6 +61,7 @@ class Priced(PlacedModel):
     benefit_end = models.DateField(_("待遇结束"), null=True)
     warnings = ArrayField(models.CharField(max_length=40), default=list, verbose_name=_("提示"))
     priced_on = models.DateField(_("计价日期"))
+    plan_version = models.SmallIntegerField(_("方案版本"), default=1, db_default=1)
 
     class Meta:
         abstract = True

@@ -167,6 +167,8 @@ class CaseKind(models.TextChoices):
     MEANS_NOT_ALLOWED = "means_not_allowed", _("方案不收这种方式")
     NOT_REGISTERED = "not_registered", _("没有参保登记")
     CONTRADICTED = "contradicted", _("与税务回传不符")
+    REFUND_DUE = "refund_due", _("应退差额")
+    PAID_DIFFERS = "paid_differs", _("缴费后核定有变")
     NOT_DISBURSED = "not_disbursed", _("代缴已开票未拨付")
 
 

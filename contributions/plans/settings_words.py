@@ -143,6 +143,14 @@ OTHERS: Final[dict[str, tuple[Word, dict[str, Word]]]] = {
     "waiver.cover_by": (_("代缴人员待遇从何时算"), {"certification_date": _("认定之日")}),
     "waiver.determined_at": (_("身份认定到哪天"), {}),
     "waiver.late_entrants": (_("缴费后才取得身份"), {"keep_as_paid": _("不退"), "refund": _("退费")}),
+    "waiver.lost_after_payment": (
+        _("缴费时多减免了"),
+        {"keep_as_paid": _("按缴费时的不补"), "collect": _("补缴差额")},
+    ),
+    "plan.amendment_for_paid": (
+        _("方案修订时已缴费的人"),
+        {"settle": _("多退少补"), "keep_as_paid": _("按缴费时的不补不退")},
+    ),
     "sponsor.enabled": (_("允许资助人代付"), _YES_NO),
     "plan.allow_retroactive": (_("允许补录已过的日期"), _YES_NO),
     "dates.before_is_inclusive": (_("“某日前”含当日"), _YES_NO),

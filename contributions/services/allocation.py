@@ -21,7 +21,8 @@ from django.utils.translation import gettext as _
 from contributions.models import CaseKind, Charge, FigureDelta, Means, Route
 from contributions.queries import NOT_SPONSORED, paid_by_registration, sponsored_by_registration
 from contributions.rules import band_of, same_price_period
-from contributions.services.quotes import price_periods, quote_charge
+from contributions.services.determine import determine
+from contributions.services.quotes import price_periods
 from contributions.services.tiers import choose_tier
 from enrollment.models import CollectionMode, CollectionPlan, Registration
 from foundation.http import Problem
@@ -127,7 +128,14 @@ def allocate(
                 by=by, plan=plan, registration=registration, tier=line.tier, route=order.route, on=paid_on
             )
             charge = taken or charge
-        due = _due(plan, registration, charge, line, order.route, paid_on, periods[charge.insurance])
+            due = charge.personal_amount if taken else ZERO
+        else:
+            due = charge.personal_amount
+        if not before and not _priced_for(plan, charge, order.route, paid_on, periods[charge.insurance]):
+            # Money of another day or route is priced by it; later money rests on what the first determined.
+            charge, due = determine(
+                plan=plan, registration=registration, charge=charge, on=paid_on, route=order.route
+            )
         # What a sponsor has promised and not paid yet is not asked of the resident.
         asked = max(due - sponsored.get(line.registration, NOT_SPONSORED).outstanding, ZERO)
         amount, found = _place(registration, line, asked, before, paid_on, left, as_shown=as_shown)
@@ -151,26 +159,16 @@ def _outside_season(plan: CollectionPlan, periods: Sequence[tuple[date, date | N
     return paid_on < opens or paid_on.year > plan.coverage_year
 
 
-def _due(
+def _priced_for(
     plan: CollectionPlan,
-    registration: Registration,
     charge: Charge,
-    line: LineOrder,
     route: str,
     paid_on: date,
     periods: Sequence[tuple[date, date | None]],
-) -> Decimal:
-    other_tier = line.tier is not None and line.tier != charge.tier
-    if not other_tier and route != Route.ONLINE and same_price_period(periods, charge.priced_on, paid_on):
-        standing: Decimal = charge.personal_amount
-        return standing
-    return quote_charge(
-        plan=plan,
-        registration=registration,
-        on=paid_on,
-        route=route,
-        tier=charge.tier if line.tier is None else line.tier,
-    )
+) -> bool:
+    """Whether a charge holds for a payment as it stands; under a closed plan every one does."""
+    same = route != Route.ONLINE and same_price_period(periods, charge.priced_on, paid_on)
+    return same or not plan.takes_charges
 
 
 def _place(

@@ -23,8 +23,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from contributions.models import Decision, FigureRebuild
-from contributions.queries import facts_parameters, facts_sql
+from contributions.models import FigureRebuild
+from contributions.services.differences import end_differences, find_differences, write_differences
+from contributions.services.pricing import ANSWERS, COPIED, Run, chargeable, differs, priced, value
 from enrollment.models import CollectionPlan
 from enrollment.queries import governed_elsewhere, live_plans
 from foundation.audit.services import record
@@ -32,30 +33,11 @@ from foundation.bulk import bulk_settings, refresh_statistics
 from foundation.clock.services import business_date
 from foundation.scope.context import with_units
 from subsidies.queries import rule_book
-from subsidies.rules.evaluator import evaluation_sql
 from subsidies.rules.source import PlanError
 
 # Rows from which on a run changes what the planner should expect.
 LARGE = 1000
-ANSWERS = "answers_of_assess"
-
-# The columns an assessment and a charge take from an answer, in one place.
-COPIED = (
-    "decision", "reason", "timing", "personal_amount", "government_paid_amount", "fiscal_subsidy_amount",
-    "pension_government_subsidy", "family_planning_subsidy", "total_amount", "standard_code", "waiver_code",
-    "subsidy_code", "family_code", "decision_code", "benefit_start", "benefit_end", "warnings",
-)  # fmt: skip
-AMOUNTS = {
-    "personal_amount", "government_paid_amount", "fiscal_subsidy_amount", "pension_government_subsidy",
-    "family_planning_subsidy", "total_amount",
-}  # fmt: skip
-NULLABLE = {"benefit_start", "benefit_end"}
-# What makes another charge of it; a new date of pricing alone does not.
-CHARGED = (
-    "decision", "timing", "personal_amount", "government_paid_amount", "fiscal_subsidy_amount",
-    "pension_government_subsidy", "family_planning_subsidy", "total_amount", "waiver_code", "benefit_start",
-    "benefit_end",
-)  # fmt: skip
+CHARGES = "charges_to_write"
 
 
 @dataclass
@@ -66,6 +48,8 @@ class AssessResult:
     charges: int = 0
     changed: int = 0
     kept_as_paid: int = 0
+    corrected: int = 0
+    to_review: int = 0
     decisions: dict[str, int] = field(default_factory=dict)
     personal: Decimal = Decimal("0.00")
     shares: dict[str, Decimal] = field(default_factory=dict)
@@ -96,7 +80,7 @@ def assess(
     result = AssessResult()
     # A unit or a few residents are found by their indexes; townships and counties are read whole.
     bulk = bulk_settings() if unit is None and residents is None else nullcontext()
-    elsewhere = _elsewhere(plan, townships, unit, residents)
+    elsewhere = units_elsewhere(plan, townships, unit, residents)
     with transaction.atomic(), with_units(elsewhere), bulk:
         _settle(plan, townships, unit, residents)
         for insurance in plan.insurances:
@@ -124,7 +108,7 @@ def _settle(
     """Take those about to be assessed out of the queue, unless another plan of the county waits for them too."""
     if live_plans(plan.county_id).exclude(pk=plan.pk).exists():
         return
-    where, parameters = _narrow(plan, "", townships, unit, residents)
+    where, parameters = narrow(plan, "", townships, unit, residents)
     with connection.cursor() as cursor:
         cursor.execute(
             f"DELETE FROM enrollment_pendingassessment p USING enrollment_resident r"
@@ -147,7 +131,7 @@ def _settle(
             )
 
 
-def _narrow(
+def narrow(
     plan: CollectionPlan,
     insurance: str,
     townships: list[int] | None,
@@ -175,11 +159,11 @@ def _narrow(
     return where, parameters
 
 
-def _elsewhere(
+def units_elsewhere(
     plan: CollectionPlan, townships: list[int] | None, unit: int | None, residents: list[int] | None
 ) -> list[int]:
     """Units where those assessed live or are registered beyond the places that were asked for."""
-    where, parameters = _narrow(plan, "", townships, unit, residents)
+    where, parameters = narrow(plan, "", townships, unit, residents)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT u FROM enrollment_resident r, unnest(r.also_units || r.unit_id) u"
@@ -187,17 +171,6 @@ def _elsewhere(
             parameters,
         )
         return [row[0] for row in cursor.fetchall()]
-
-
-def _value(column: str) -> str:
-    """The column of an answer as the tables keep it: nothing is 0.00, an empty word, an empty list."""
-    if column in AMOUNTS:
-        return f"coalesce(a.{column}, 0)"
-    if column in NULLABLE:
-        return f"a.{column}"
-    if column == "warnings":
-        return "a.warnings::varchar[]"
-    return f"coalesce(a.{column}, '')"
 
 
 def _assess_insurance(
@@ -209,72 +182,73 @@ def _assess_insurance(
     residents: list[int] | None,
     result: AssessResult,
 ) -> None:
-    where, parameters = _narrow(plan, insurance, townships, unit, residents)
-    parameters |= facts_parameters(insurance=insurance, year=plan.coverage_year, on=day)
-    parameters |= {"plan": plan.pk, "age_day": date(plan.coverage_year - 1, 12, 31)}
-    answers = evaluation_sql(rule_book(plan), insurance, facts="facts")
-    members = "AND s.resident_id = ANY(%(residents)s)" if residents is not None else ""
-    few = unit is not None or residents is not None
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {ANSWERS}")
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE {ANSWERS} ON COMMIT DROP AS"
-            f" WITH facts AS ({facts_sql(where=where, members=members, whole=not few)})"
-            f" SELECT a.*, r.township_id, r.unit_id, r.household_id,"
-            f" extract(year FROM age(%(age_day)s::date, r.birth_date))::smallint AS age"
-            f" FROM ({answers}) a JOIN enrollment_resident r ON r.id = a.subject",
-            parameters,
-        )
-        # What a season has begun stays at its place and house, wherever the person lives now.
-        cursor.execute(
-            f"UPDATE {ANSWERS} a SET township_id = g.township_id, unit_id = g.unit_id,"
-            " household_id = coalesce(g.household_id, a.household_id)"
-            " FROM enrollment_resident r JOIN enrollment_registration g ON g.resident_id = r.id"
-            " AND g.insurance = %(insurance)s AND g.coverage_year = %(year)s"
-            f" WHERE r.id = a.subject AND r.also_units IS NOT NULL {where}",
-            parameters,
-        )
-        if few:
-            cursor.execute(f"ANALYZE {ANSWERS}")  # a few: the planner must know to use indexes
-        _write_assessments(cursor, parameters, result)
-        _write_charges(cursor, parameters, day, result)
-        _count(cursor, parameters, result)
+    where, parameters = narrow(plan, insurance, townships, unit, residents)
+    run = Run(
+        plan=plan,
+        book=rule_book(plan),
+        insurance=insurance,
+        day=day,
+        where=where,
+        parameters=parameters,
+        few=unit is not None or residents is not None,
+        members="AND s.resident_id = ANY(%(residents)s)" if residents is not None else "",
+    )
+    with priced(run) as cursor:
+        write_answers(cursor, run, result)
+        _count(cursor, run, result)
 
 
-def _write_assessments(cursor: Any, parameters: dict[str, Any], result: AssessResult) -> None:
-    differ = " OR ".join(f"s.{c} IS DISTINCT FROM {_value(c)}" for c in COPIED)
-    sets = ", ".join(f"{c} = {_value(c)}" for c in COPIED)
-    cursor.execute(
-        f"UPDATE contributions_assessment s SET plan_id = %(plan)s, township_id = a.township_id, unit_id = a.unit_id,"
-        f" age = a.age, priced_on = %(on)s, {sets}"
+def write_answers(cursor: Any, run: Run, result: AssessResult, amendment: int | None = None) -> None:
+    """Bring assessments, charges and what was paid up to the answers of a run."""
+    _write_assessments(cursor, run, result)
+    paid = find_differences(cursor, run)
+    find_charges(cursor, run)
+    _write_charges(cursor, run, result)
+    if paid:
+        found = write_differences(cursor, run, run.day, amendment)
+        result.kept_as_paid += found.kept
+        result.corrected += found.corrected
+        result.to_review += found.to_review
+        result.charges += found.corrected
+    elif run.before is None:
+        end_differences(cursor, run)
+
+
+def _write_assessments(cursor: Any, run: Run, result: AssessResult) -> None:
+    differ = " OR ".join(f"s.{c} IS DISTINCT FROM {value(c)}" for c in COPIED)
+    sets = ", ".join(f"{c} = {value(c)}" for c in COPIED)
+    result.changed += run.execute(
+        cursor,
+        f"UPDATE contributions_assessment s SET plan_id = %(plan)s, plan_version = %(version)s,"
+        f" township_id = a.township_id, unit_id = a.unit_id, age = a.age, priced_on = %(on)s,"
+        f" {sets}"
         f" FROM {ANSWERS} a WHERE s.resident_id = a.subject AND s.insurance = %(insurance)s"
         f" AND s.coverage_year = %(year)s"
         f" AND (s.plan_id <> %(plan)s OR s.unit_id <> a.unit_id OR s.age IS DISTINCT FROM a.age OR {differ})",
-        parameters,
     )
-    result.changed += cursor.rowcount
     columns = ", ".join(COPIED)
-    values = ", ".join(_value(c) for c in COPIED)
-    cursor.execute(
-        f"INSERT INTO contributions_assessment (resident_id, plan_id, insurance, coverage_year, township_id, unit_id,"
-        f" age, priced_on, {columns})"
-        f" SELECT a.subject, %(plan)s, %(insurance)s, %(year)s, a.township_id, a.unit_id, a.age, %(on)s, {values}"
+    values = ", ".join(value(c) for c in COPIED)
+    result.changed += run.execute(
+        cursor,
+        f"INSERT INTO contributions_assessment (resident_id, plan_id, plan_version, insurance, coverage_year,"
+        f" township_id, unit_id, age, priced_on, {columns})"
+        f" SELECT a.subject, %(plan)s, %(version)s, %(insurance)s, %(year)s, a.township_id, a.unit_id, a.age, %(on)s,"
+        f" {values}"
         f" FROM {ANSWERS} a LEFT JOIN contributions_assessment s ON s.resident_id = a.subject"
         f" AND s.insurance = %(insurance)s AND s.coverage_year = %(year)s WHERE s.id IS NULL",
-        parameters,
     )
-    result.changed += cursor.rowcount
 
 
-def _write_charges(cursor: Any, parameters: dict[str, Any], day: date, result: AssessResult) -> None:
-    differ = " OR ".join(f"c.{column} IS DISTINCT FROM {_value(column)}" for column in CHARGED)
-    chargeable = f"a.decision IN ('{Decision.ACCEPT}', '{Decision.HOLD}') AND a.personal_amount IS NOT NULL"
-    cursor.execute("DROP TABLE IF EXISTS charges_to_write")
-    cursor.execute(
-        f"CREATE TEMPORARY TABLE charges_to_write ON COMMIT DROP AS"
+def find_charges(cursor: Any, run: Run) -> None:
+    """Fill ``charges_to_write``: registrations with nothing paid whose charge would be another, end, or begin."""
+    amended = " OR c.plan_version <> %(version)s" if run.before is not None else ""
+    cursor.execute(f"DROP TABLE IF EXISTS {CHARGES}")
+    run.execute(
+        cursor,
+        f"CREATE TEMPORARY TABLE {CHARGES} ON COMMIT DROP AS"
         f" SELECT g.id AS registration_id, g.township_id AS at_township, g.unit_id AS at_unit, g.tier,"
         f" c.id AS replaced, coalesce(c.version, o.version, 0) + 1 AS version,"
-        f" coalesce(p.paid, 0) AS paid, ({chargeable}) AS chargeable, a.*"
+        f" coalesce(p.paid, 0) AS paid, {chargeable()} AS chargeable, a.*"
         f" FROM {ANSWERS} a JOIN enrollment_registration g ON g.resident_id = a.subject"
         f" AND g.insurance = %(insurance)s AND g.coverage_year = %(year)s AND g.plan_id = %(plan)s"
         f" LEFT JOIN contributions_charge c ON c.registration_id = g.id AND c.current"
@@ -287,42 +261,45 @@ def _write_charges(cursor: Any, parameters: dict[str, Any], day: date, result: A
         f"   JOIN enrollment_registration g ON g.resident_id = a.subject AND g.insurance = %(insurance)s"
         f"   AND g.coverage_year = %(year)s JOIN contributions_paymentline l ON l.registration_id = g.id"
         f"   GROUP BY l.registration_id HAVING sum(l.amount) > 0) p ON p.registration_id = g.id"
-        f" WHERE ({chargeable} AND (c.id IS NULL OR c.tier IS DISTINCT FROM g.tier OR {differ}))"
-        f" OR (NOT ({chargeable}) AND c.id IS NOT NULL)",
-        parameters,
+        f" WHERE ({chargeable()} AND (c.id IS NULL OR c.tier IS DISTINCT FROM g.tier OR {differs('c', 'a')}{amended}))"
+        f" OR (NOT {chargeable()} AND c.id IS NOT NULL)",
     )
-    cursor.execute("SELECT count(*) FROM charges_to_write WHERE paid > 0 AND replaced IS NOT NULL")
-    result.kept_as_paid += cursor.fetchone()[0]
-    cursor.execute("DELETE FROM charges_to_write WHERE paid > 0 AND replaced IS NOT NULL")
+    # What is paid is no charge to write anew: it stays, or becomes a difference.
+    cursor.execute(f"DELETE FROM {CHARGES} WHERE paid > 0 AND replaced IS NOT NULL")
+
+
+def _write_charges(cursor: Any, run: Run, result: AssessResult) -> None:
     cursor.execute(
-        "UPDATE contributions_charge c SET current = false FROM charges_to_write w WHERE c.id = w.replaced"
+        f"UPDATE contributions_charge c SET current = false FROM {CHARGES} w WHERE c.id = w.replaced"
     )
     columns = ", ".join(COPIED)
-    values = ", ".join(_value(c) for c in COPIED)
-    cursor.execute(
-        f"WITH made AS (INSERT INTO contributions_charge (registration_id, resident_id, household_id, plan_id, insurance,"
-        f" coverage_year, for_year, kind, version, current, township_id, unit_id, tier, age, priced_on, {columns})"
-        f" SELECT a.registration_id, a.subject, a.household_id, %(plan)s, %(insurance)s, %(year)s, %(year)s, 'ordinary',"
-        f" a.version, true, a.at_township, a.at_unit, a.tier, a.age, %(on)s, {values}"
-        f" FROM charges_to_write a WHERE a.chargeable RETURNING id, registration_id),"
+    values = ", ".join(value(c) for c in COPIED)
+    run.execute(
+        cursor,
+        f"WITH made AS (INSERT INTO contributions_charge (registration_id, resident_id, household_id, plan_id,"
+        f" plan_version, insurance, coverage_year, for_year, kind, version, current, township_id, unit_id, tier, age,"
+        f" priced_on, {columns})"
+        f" SELECT a.registration_id, a.subject, a.household_id, %(plan)s, %(version)s, %(insurance)s, %(year)s,"
+        f" %(year)s, 'ordinary', a.version, true, a.at_township, a.at_unit, a.tier, a.age, %(on)s, {values}"
+        f" FROM {CHARGES} a WHERE a.chargeable RETURNING id, registration_id),"
         f" shared AS (INSERT INTO contributions_chargeshare (charge_id, payer, amount, rule, township_id, unit_id)"
         f" SELECT made.id, p.payer, p.amount, a.waiver_code, a.at_township, a.at_unit"
-        f" FROM made JOIN charges_to_write a ON a.registration_id = made.registration_id"
+        f" FROM made JOIN {CHARGES} a ON a.registration_id = made.registration_id"
         f" CROSS JOIN LATERAL (VALUES (a.payer_1, a.amount_1), (a.payer_2, a.amount_2)) p (payer, amount)"
         f" WHERE p.payer IS NOT NULL AND p.amount > 0)"
         f" SELECT count(*) FROM made",
-        parameters,
     )
     result.charges += cursor.fetchone()[0]
-    cursor.execute("DROP TABLE charges_to_write")
+    cursor.execute(f"DROP TABLE {CHARGES}")
 
 
-def _count(cursor: Any, parameters: dict[str, Any], result: AssessResult) -> None:
+def _count(cursor: Any, run: Run, result: AssessResult) -> None:
     cursor.execute(f"SELECT decision, count(*) FROM {ANSWERS} GROUP BY decision")
     for decision, count in cursor.fetchall():
         result.assessed += count
         result.decisions[decision] = result.decisions.get(decision, 0) + count
-    cursor.execute(
+    run.execute(
+        cursor,
         "WITH mine AS MATERIALIZED (SELECT id, registration_id, personal_amount, fiscal_subsidy_amount,"
         " pension_government_subsidy, family_planning_subsidy FROM contributions_charge c"
         " WHERE c.current AND c.plan_id = %(plan)s"
@@ -340,7 +317,6 @@ def _count(cursor: Any, parameters: dict[str, Any], result: AssessResult) -> Non
         " ('family_planning_subsidy', family_planning_subsidy)) p (name, amount)"
         " UNION ALL (SELECT s.payer, sum(s.amount) FROM contributions_chargeshare s JOIN mine ON mine.id = s.charge_id"
         " GROUP BY s.payer ORDER BY s.payer)",
-        parameters,
     )
     named = cursor.fetchall()
     result.personal += named[0][1] or 0

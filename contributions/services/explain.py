@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -16,7 +17,7 @@ from enrollment.models import CollectionPlan, Registration, Resident
 from foundation.audit.services import record
 from foundation.clock.services import business_date
 from foundation.http import Problem
-from subsidies.queries import explain_decision, explain_parts, rule_book
+from subsidies.queries import explain_decision, explain_parts, rule_book, rule_book_of
 from subsidies.rules.plan import PERSONAL, Plan
 from subsidies.rules.source import PlanError
 from townships.models import User
@@ -73,49 +74,79 @@ class Explanation:
 
 
 def explain(*, plan: CollectionPlan, resident: Resident, on: date | None = None) -> list[Explanation]:
-    """Ask the evaluator again for the day the charge was priced (else ``on``, else today), and cite its rules.
+    """Every part of what stands, by the rules it was priced by; without a charge, or for a day, the evaluator's answer.
 
+    A charge tells its own amounts: it may have been kept as it was paid, or priced by an earlier version of the plan.
     The caller's scope decides whether the resident is seen at all.
     """
-    book = rule_book(plan)
     registered = set(
         Registration.objects.filter(resident=resident, coverage_year=plan.coverage_year).values_list(
             "insurance", flat=True
         )
     )
-    priced = dict(
-        Charge.objects.filter(resident=resident, plan=plan, current=True).values_list(
-            "insurance", "priced_on"
-        )
-    )
     sponsored = _sponsored(plan, resident)
+    standing = Charge.objects.filter(resident=resident, plan=plan, current=True).prefetch_related("shares")
+    charges = {charge.insurance: charge for charge in standing} if on is None else {}
     answers = []
     for insurance in plan.insurances:
         if insurance == "pension" and insurance not in registered:
             continue
-        day = on or priced.get(insurance) or business_date(plan.county.code)
-        answer = evaluate_resident(
-            plan=plan, insurance=insurance, resident=resident.pk, on=day, route="village"
-        )
-        decision = explain_decision(book, answer)
-        parts = [ExplainedPart(**part) for part in explain_parts(book, answer)]
-        answers.append(
-            Explanation(
-                insurance=insurance,
-                decision=decision["decision"],
-                reason=decision["reason"] or "",
-                timing=decision["timing"] or "",
-                benefit_start=decision["benefit_start"],
-                benefit_end=decision["benefit_end"],
-                rule=decision["rule"],
-                clause=decision["clause"],
-                lines=decision["lines"],
-                parts=_with_sponsor(book, parts, sponsored.get(insurance, ZERO)),
-                warnings=list(answer["warnings"] or []),
-                total=answer["total_amount"],
+        charge = charges.get(insurance)
+        if charge is not None:
+            book, answer = rule_book_of(plan, charge.plan_version), _answer_of(charge)
+        else:
+            day = on or business_date(plan.county.code)
+            book = rule_book(plan)
+            answer = evaluate_resident(
+                plan=plan, insurance=insurance, resident=resident.pk, on=day, route="village"
             )
-        )
+        answers.append(_said(insurance, book, answer, sponsored.get(insurance, ZERO)))
     return answers
+
+
+def _answer_of(charge: Charge) -> dict[str, Any]:
+    """A charge as the evaluator answered: what the table keeps as 0.00 or an empty word is nothing again."""
+    shares = sorted(charge.shares.all(), key=lambda share: share.pk)
+    medical = charge.insurance == "medical"
+    codes = ("standard_code", "waiver_code", "subsidy_code", "family_code", "decision_code")
+    return {
+        "decision": charge.decision,
+        "reason": charge.reason or None,
+        "timing": charge.timing,
+        "personal_amount": charge.personal_amount,
+        "fiscal_subsidy_amount": charge.fiscal_subsidy_amount if medical else None,
+        "pension_government_subsidy": None if medical else charge.pension_government_subsidy,
+        "family_planning_subsidy": charge.family_planning_subsidy or None,
+        "total_amount": charge.total_amount,
+        "benefit_start": charge.benefit_start,
+        "benefit_end": charge.benefit_end,
+        "warnings": charge.warnings,
+        **{code: getattr(charge, code) or None for code in codes},
+        **{
+            f"{name}_{place}": getattr(shares[place - 1], field) if len(shares) >= place else None
+            for place in (1, 2)
+            for name, field in (("payer", "payer"), ("amount", "amount"))
+        },
+    }
+
+
+def _said(insurance: str, book: Plan, answer: Mapping[str, Any], pledged: Decimal) -> Explanation:
+    parts = [ExplainedPart(**part) for part in explain_parts(book, answer)]
+    decision = explain_decision(book, answer)
+    return Explanation(
+        insurance=insurance,
+        decision=decision["decision"],
+        reason=decision["reason"] or "",
+        timing=decision["timing"] or "",
+        benefit_start=decision["benefit_start"],
+        benefit_end=decision["benefit_end"],
+        rule=decision["rule"],
+        clause=decision["clause"],
+        lines=decision["lines"],
+        parts=_with_sponsor(book, parts, pledged),
+        warnings=list(answer["warnings"] or []),
+        total=answer["total_amount"],
+    )
 
 
 def _sponsored(plan: CollectionPlan, resident: Resident) -> dict[str, Decimal]:

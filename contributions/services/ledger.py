@@ -65,6 +65,25 @@ CHECKS = {
         SELECT count(*) FROM contributions_pledge g
         JOIN (SELECT pledge_id, sum(amount) AS total FROM contributions_paymentline WHERE pledge_id IS NOT NULL GROUP BY 1) l
           ON l.pledge_id = g.id WHERE l.total > g.amount OR l.total < 0""",
+    # What is paid changes only in the open: a version in its place has the row that says why.
+    "paid_charges_change_openly": """
+        SELECT count(*) FROM contributions_charge c
+        WHERE c.current AND c.version > 1
+          AND NOT EXISTS (SELECT 1 FROM contributions_paiddifference d WHERE d.charge_after_id = c.id)
+          AND EXISTS (SELECT 1 FROM contributions_paymentline l JOIN contributions_charge o ON o.id = l.charge_id
+            WHERE l.registration_id = c.registration_id AND l.part <> 'government' AND o.kind = c.kind
+              AND o.for_year = c.for_year AND o.id <> c.id AND o.personal_amount <> c.personal_amount
+            GROUP BY o.id HAVING sum(l.amount) > 0)""",
+    "paid_beyond_what_is_due_is_told": """
+        SELECT count(*) FROM contributions_charge c
+        JOIN (SELECT registration_id, sum(amount) AS paid FROM contributions_paymentline WHERE part <> 'government'
+              GROUP BY 1) l ON l.registration_id = c.registration_id
+        WHERE c.current AND c.kind = 'ordinary' AND l.paid > c.personal_amount
+          AND NOT EXISTS (SELECT 1 FROM contributions_paiddifference d
+            WHERE d.registration_id = c.registration_id AND d.refund > 0)""",
+    "differences_to_settle_have_a_case": """
+        SELECT count(*) FROM contributions_paiddifference d
+        LEFT JOIN contributions_paymentcase t ON t.id = d.case_id WHERE d.refund > 0 AND t.id IS NULL""",
     "confirmed_amounts_agree": """
         SELECT count(*) FROM contributions_taxentry t JOIN contributions_paymentline l ON l.id = t.payment_line_id
         WHERE t.amount <> l.amount AND NOT EXISTS (

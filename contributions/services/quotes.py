@@ -14,6 +14,7 @@ from enrollment.models import CollectionPlan, Insurance, Registration, Window
 from foundation.http import Problem
 from subsidies.queries import rule_book
 from subsidies.rules.evaluator import evaluation_sql
+from subsidies.rules.plan import Plan
 from subsidies.rules.source import PlanError
 
 
@@ -28,18 +29,28 @@ def price_periods(plan: CollectionPlan) -> dict[str, list[tuple[date, date | Non
     return periods
 
 
+def entitlement_day(book: Plan, on: date) -> date:
+    """The day on which special groups count for a price of ``on``: the plan's own, once it has come (reading X27)."""
+    fixed = book.settings.date("waiver.determined_at")
+    return min(on, fixed) if fixed else on
+
+
 def evaluate_resident(
     *, plan: CollectionPlan, insurance: str, resident: int, on: date, route: str, tier: Decimal | None = None
 ) -> dict[str, Any]:
     """The evaluator's whole answer for one resident (columns of RESULT_COLUMNS). ``tier`` None reads his own."""
-    parameters = facts_parameters(insurance=insurance, year=plan.coverage_year, on=on, route=route)
+    book = rule_book(plan)
+    parameters = facts_parameters(
+        insurance=insurance, year=plan.coverage_year, on=on, route=route, entitled=entitlement_day(book, on)
+    )
     parameters |= {"resident": resident, "tier": tier}
     facts = facts_sql(
-        where="AND r.id = %(resident)s", members="AND s.resident_id = %(resident)s", own_tier=tier is None
-    )
+        where="AND r.id = %(resident)s", members="AND s.resident_id = %(resident)s", own_tier=tier is None,
+        entitled="%(entitled)s",
+    )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH facts AS ({facts}) {evaluation_sql(rule_book(plan), insurance, facts='facts')}", parameters
+            f"WITH facts AS ({facts}) {evaluation_sql(book, insurance, facts='facts')}", parameters
         )
         row = cursor.fetchone()
         assert row is not None

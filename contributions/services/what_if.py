@@ -21,6 +21,8 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from contributions.queries import facts_parameters, facts_sql
+from contributions.services.pricing import ONE
+from contributions.services.quotes import entitlement_day
 from enrollment.models import CollectionPlan, Registration
 from foundation.bulk import bulk_settings
 from foundation.clock.services import business_date
@@ -53,8 +55,6 @@ _SIDES: Final = "ba"
 # Bits of a key after the township: moved, dearer, touched, then per side whether it stands and its two payers.
 _WIDTHS: Final = (1, 2, 1, *(1, 5, 5) * 2)
 _MOST_PAYERS: Final = 31
-# Facts of the one person x beside whom an evaluation stands.
-_ONE: Final = "(SELECT x.*)"
 # A difference in any of these makes another charge.
 _COMPARED: Final = (
     "decision", "personal_amount", "government_paid_amount", "fiscal_subsidy_amount", "pension_government_subsidy",
@@ -181,7 +181,9 @@ def what_if(*, plan: CollectionPlan, changes: Mapping[str, str], on: date | None
     with _reading_only(), bulk_settings(), connection.cursor() as cursor:
         parameters: dict[str, Any] = {"plan": plan.pk, "county": plan.county_id}
         for insurance in plan.insurances:
-            own = facts_parameters(insurance=insurance, year=plan.coverage_year, on=day)
+            own = facts_parameters(
+                insurance=insurance, year=plan.coverage_year, on=day, entitled=entitlement_day(book, day)
+            )
             parameters |= {f"{insurance}_{name}": value for name, value in own.items()}
         cursor.execute(_counting(statements, payers), parameters)
         rows = cursor.fetchall()
@@ -217,8 +219,8 @@ def _statements(
     """Per insurance the evaluator's statement before, and after where it differs; each about one person x."""
     found: dict[str, tuple[str, str | None]] = {}
     for insurance in book.insurances:
-        before = evaluation_sql(book, insurance, facts=_ONE)
-        after = evaluation_sql(changed, insurance, settings, facts=_ONE)
+        before = evaluation_sql(book, insurance, facts=ONE)
+        after = evaluation_sql(changed, insurance, settings, facts=ONE)
         found[insurance] = (before, after if after != before else None)
     return found
 
@@ -252,8 +254,8 @@ def _counting(statements: Mapping[str, tuple[str, str | None]], payers: Sequence
 def _facts(insurance: str) -> str:
     """Facts of the people registered for an insurance, with parameters of its own."""
     where = "AND g.plan_id = %(plan)s AND r.county_id = %(county)s"
-    facts = facts_sql(subject=_SUBJECT, where=where, whole=True)
-    own = {name: f"%({insurance}_{name})s" for name in ("on", "route", "insurance", "year")}
+    facts = facts_sql(subject=_SUBJECT, where=where, whole=True, entitled="%(entitled)s")
+    own = {name: f"%({insurance}_{name})s" for name in ("on", "route", "insurance", "year", "entitled")}
     return facts % {**own, "plan": "%(plan)s", "county": "%(county)s"}
 
 

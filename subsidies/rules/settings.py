@@ -108,11 +108,13 @@ _ALL: Final = (
     _choice("waiver.cover_by", "certification_date"),
     Setting("waiver.determined_at", "date", None),
     _choice("waiver.late_entrants", "keep_as_paid", "refund"),
+    _choice("waiver.lost_after_payment", "keep_as_paid", "collect"),
     _choice("money.rounding", "personal_down", "personal_half_up"),
     _choice("money.odd_cent", "higher_level", "lower_level"),
     _flag("sponsor.enabled", False),
     # the plan's time
     _choice("plan.window_vs_stage", "window", "stage"),
+    _choice("plan.amendment_for_paid", "settle", "keep_as_paid"),
     _flag("plan.allow_retroactive", True),
     _flag("dates.before_is_inclusive", True),
     _choice("deadlines.roll_over", "none", "next_working_day"),

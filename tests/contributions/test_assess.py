@@ -33,11 +33,13 @@ class County:
     cast: Cast
     plan: CollectionPlan
 
-    def member(self, resident: Resident, category: str, grade: int | None = None) -> None:
-        """Put a resident into a special group from 2022 on."""
+    def member(
+        self, resident: Resident, category: str, grade: int | None = None, since: date = date(2022, 1, 1)
+    ) -> None:
+        """Put a resident into a special group, from 2022 on unless said otherwise."""
         group, _made = Category.objects.get_or_create(code=category, defaults={"name": category})
         Membership.objects.create(
-            resident=resident, category=group, grade=grade, valid_from=date(2022, 1, 1),
+            resident=resident, category=group, grade=grade, valid_from=since,
             township_id=resident.township_id, unit_id=resident.unit_id,
         )  # fmt: skip
 
@@ -109,7 +111,7 @@ def test_changed_fact_gives_a_new_version(county: County) -> None:
 
 
 def test_what_is_paid_stays_as_determined(county: County) -> None:
-    """X27: a group gained after payment changes the assessment, never silently the paid charge."""
+    """X27: a group gained after payment changes the assessment, never the paid charge."""
     person = make_resident(county.cast, county.cast.dong)
     registration = make_registration(county.cast, person, county.plan)
     assess(by=None, plan=county.plan)
@@ -122,8 +124,8 @@ def test_what_is_paid_stays_as_determined(county: County) -> None:
             received=Decimal("350.00"), lines=(line,),
         ),
     )  # fmt: skip
-    county.member(person, "tekun")
-    result = assess(by=None, plan=county.plan)
+    county.member(person, "tekun", since=date(2022, 12, 5))
+    result = assess(by=None, plan=county.plan, on=date(2022, 12, 6))
     assert result.kept_as_paid == 1
     assert Charge.objects.get(current=True).personal_amount == Decimal("350.00")
 
