@@ -5,11 +5,11 @@
 -- contributions_assessment contributions_charge contributions_chargeshare
 
 -- section: work
-INSERT INTO floor.contributions_assessment (resident_id, plan_id, insurance, coverage_year, township_id, unit_id, age,
+INSERT INTO floor.contributions_assessment (resident_id, plan_id, plan_version, insurance, coverage_year, township_id, unit_id, age,
     priced_on, decision, reason, timing, personal_amount, government_paid_amount, fiscal_subsidy_amount,
     pension_government_subsidy, family_planning_subsidy, total_amount, standard_code, waiver_code, subsidy_code,
     family_code, decision_code, benefit_start, benefit_end, warnings)
-SELECT p.id, %(plan)s, 'medical', %(year)s, p.township_id, p.unit_id, p.age, %(on)s,
+SELECT p.id, %(plan)s, 1, 'medical', %(year)s, p.township_id, p.unit_id, p.age, %(on)s,
     CASE WHEN p.against <> '' THEN 'refuse' ELSE 'accept' END, p.against, 'on_time',
     CASE WHEN p.against <> '' THEN 0 ELSE 350 - w.paid END, CASE WHEN p.against <> '' THEN 0 ELSE w.paid END,
     CASE WHEN p.against <> '' THEN 0 ELSE 610 END, 0, 0, CASE WHEN p.against <> '' THEN 0 ELSE 960 END,
@@ -46,11 +46,11 @@ JOIN (VALUES (0, 0.00, ''), (1, 350.00, 'medical_assistance'), (2, 350.00, 'medi
     (3, 350.00, 'medical_age_70'), (4, 350.00, 'medical_families'), (5, 350.00, 'medical_severely_disabled'),
     (6, 350.00, 'medical_regular_allowance'), (7, 175.00, 'medical_age_60_69')) AS w (waiver, paid, code) USING (waiver);
 
-INSERT INTO floor.contributions_charge (registration_id, resident_id, household_id, plan_id, insurance, coverage_year,
+INSERT INTO floor.contributions_charge (registration_id, resident_id, household_id, plan_id, plan_version, insurance, coverage_year,
     for_year, kind, version, current, township_id, unit_id, tier, age, priced_on, decision, reason, timing,
     personal_amount, government_paid_amount, fiscal_subsidy_amount, pension_government_subsidy, family_planning_subsidy,
     total_amount, standard_code, waiver_code, subsidy_code, family_code, decision_code, benefit_start, benefit_end, warnings)
-SELECT g.id, a.resident_id, r.household_id, a.plan_id, a.insurance, a.coverage_year, a.coverage_year, 'ordinary', 1, true,
+SELECT g.id, a.resident_id, r.household_id, a.plan_id, a.plan_version, a.insurance, a.coverage_year, a.coverage_year, 'ordinary', 1, true,
     g.township_id, g.unit_id, g.tier, a.age, a.priced_on, a.decision, a.reason, a.timing, a.personal_amount,
     a.government_paid_amount, a.fiscal_subsidy_amount, a.pension_government_subsidy, a.family_planning_subsidy,
     a.total_amount, a.standard_code, a.waiver_code, a.subsidy_code, a.family_code, a.decision_code, a.benefit_start,
