@@ -5,7 +5,8 @@ Rules, per row, in this order
 2. A stored payment line of the registration with the same amount, not yet confirmed: this entry confirms it.
 3. Another stored, unconfirmed line of the registration: the amounts contradict. The entry is kept without a line, and the
    payment gets a case.
-4. Nothing stored: the payment appears by itself, at the county's import desk, dated by 开票日. What exceeds the amount due
+4. Nothing stored: the payment appears by itself, at the county's import desk, dated by 开票日; money of another price
+   period than the charge was priced in is priced by its own day first. What exceeds the amount due
    is excess with a case, all of it where nothing is due (somebody dead by then, or not to be insured here).
 5. What the tax bureau invoiced on a special payment bill (channel 政府代缴) is the government's money: it confirms a
    government-paid line of the same amount, and never stands for something the resident paid. Where the money has not
@@ -23,6 +24,7 @@ from django.utils.translation import gettext_lazy
 
 from contributions.models import Assessment, CaseKind, Charge, FigureRebuild
 from contributions.services import tax_rows
+from contributions.services.determine import determine_many
 from enrollment.services.imports.common import plan_of, plan_options
 from enrollment.services.imports.holders import holders
 from foundation.clock.services import offset
@@ -52,6 +54,14 @@ _ROWS: Final = f"""
     ) c ON c.registration_id = g.id
     LEFT JOIN contributions_taxentry t ON t.plan_id = %(plan)s AND t.voucher = s.voucher
     WHERE s.batch = %(batch)s
+"""
+
+
+# The first money of each registration among the rows: its day and route price the charge (DESIGN.md decision 3).
+_FIRST_MONEY: Final = f"""
+    SELECT DISTINCT ON (k.registration_id) k.registration_id, k.invoiced_on AS paid_on, k.route
+    FROM ({_ROWS}) k WHERE k.entry_id IS NULL AND k.route <> 'government'
+    ORDER BY k.registration_id, k.invoiced_on, k.voucher
 """
 
 
@@ -253,6 +263,9 @@ def _apply(ctx: Context) -> Counts:
         columns=("settled_on",),
         **values,
     )
+    plan = plan_of(ctx)
+    for insurance in plan.insurances:
+        determine_many(plan, insurance, _FIRST_MONEY, {"batch": ctx.batch.pk, **values})
     _match(ctx)
     device, _made = Device.objects.get_or_create(
         county_id=values["county"], kind=DeviceKind.IMPORT, user=None, defaults={"name": _("税务回传导入")}

@@ -15,6 +15,7 @@ from contributions.services.payments import reverse_payment
 from enrollment.models import Resident
 from foundation.scope.context import places_scope
 from tests.contributions.paid import TODAY, Paid, build_paid, open_cases, plan_text, store, told
+from tests.imports.office import Desk, number_of
 
 LATER = date(2022, 12, 10)
 
@@ -259,3 +260,26 @@ def test_every_row_stands_at_its_place(paid: Paid) -> None:
         assert not PaymentCase.objects.exists()
         assert not Payment.objects.exists()
     assert paid.difference(person).paid == Decimal("350.00")
+
+
+def test_results_of_january_are_priced_by_january(paid: Paid) -> None:
+    """The tax side tells of money paid online on 5 January: the charge it rests on is the late one; one of November's
+    stays as it was."""
+    desk = Desk(paid.cast, paid.plan)
+    early = paid.resident(name="张早", number=number_of(sequence=31))
+    late = paid.resident(name="张晚", number=number_of(sequence=32), unit=paid.cast.xi)
+    paid.assess()
+    rows = [
+        {
+            "缴费人姓名": name, "身份证号码": number_of(sequence=sequence), "征收品目": "城乡居民基本医疗保险",
+            "实缴金额": "350.00", "开票日期": day, "电子税票号码": f"3370000{sequence}",
+        }
+        for name, sequence, day in (("张早", 31, "2022-11-20"), ("张晚", 32, "2023-01-05"))
+    ]  # fmt: skip
+    assert desk.take("tax_results", rows).summary["appeared"] == 2
+    assert (paid.charge(early).version, paid.charge(early).benefit_start) == (1, date(2023, 1, 1))
+    charge = paid.charge(late)
+    assert (charge.version, charge.timing, charge.benefit_start) == (2, "late", date(2023, 5, 1))
+    assert charge.registration.payment_lines.get().charge_id == charge.pk
+    assert paid.assess(date(2023, 3, 1)).charges == 0
+    _ledger()

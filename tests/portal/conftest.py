@@ -18,6 +18,7 @@ from contributions.models import (
     FundingDifference,
     FundingLine,
     FundingRequest,
+    PaidDifference,
     Payment,
     PaymentCase,
     Pledge,
@@ -150,6 +151,12 @@ def _one_of_everything(
             **place, batch=1, plan=plan, registration_id=charge.registration_id, payment_line=line,
             insurance="medical", coverage_year=2023, amount=line.amount, invoiced_on=TODAY, voucher=f"V{uuid.uuid4().hex[:9]}",
             channel=name,
+        ),
+        PaidDifference.objects.create(
+            **place, registration_id=charge.registration_id, resident=resident, plan=plan, plan_version=1,
+            insurance="medical", coverage_year=2023, cause="facts", outcome="keep", setting="waiver.lost_after_payment",
+            charge_before=charge, payment=answer.payment, paid_on=TODAY, paid=350, personal_before=350,
+            personal_after=700, difference=350, government_before=0, government_after=0, found_on=TODAY,
         ),
         PendingAssessment.objects.create(**place, resident=resident, why="list"),
         Posting.objects.create(

@@ -49,6 +49,7 @@ PLAIN: Final = {
     "contributions.Charge": "insurance decision reason timing standard_code waiver_code subsidy_code family_code"
     " decision_code warnings kind",
     "contributions.ChargeShare": "payer rule",
+    "contributions.PaidDifference": "insurance cause outcome setting reason_after ended",
     "contributions.Payment": "body_digest route means channel reason",
     "contributions.PaymentLine": "insurance part",
     "contributions.FundingRequest": "insurance list_code list_name list_kind department department_name applicant joint"

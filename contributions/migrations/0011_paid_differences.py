@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contributions', '0008_cases_of_the_register'),
+        ('contributions', '0010_charges_by_registration'),
         ('enrollment', '0015_family_staging'),
         ('townships', '0001_initial'),
     ]
