@@ -75,10 +75,14 @@ def touched_by_batch(ctx: Context, *, undoing: bool) -> dict[str, Any]:
     # A person with two rows counts twice here: enough to tell a county's first file from a list of some.
     whole = ctx.fetch(
         """
-        SELECT t.unit_id, min(t.township_id), max(u.people) FROM touched t
-        JOIN LATERAL (SELECT count(*) AS people FROM enrollment_resident r WHERE r.unit_id = t.unit_id) u ON true
-        WHERE t.unit_id IN (SELECT unit_id FROM touched GROUP BY unit_id HAVING count(*) >= %(many)s)
-        GROUP BY t.unit_id HAVING count(*) * 3 >= max(u.people)
+        WITH t AS MATERIALIZED (
+            SELECT unit_id, min(township_id) AS township_id, count(*) AS n FROM touched
+            GROUP BY unit_id HAVING count(*) >= %(many)s
+        ), u AS (
+            SELECT unit_id, count(*) AS people FROM enrollment_resident WHERE unit_id IN (SELECT unit_id FROM t)
+            GROUP BY unit_id
+        )
+        SELECT t.unit_id, t.township_id, u.people FROM t JOIN u ON u.unit_id = t.unit_id WHERE t.n * 3 >= u.people
         """,
         many=MANY,
     )
