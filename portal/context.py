@@ -49,6 +49,7 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
             (gettext_noop("代缴名单"), "funding:lists", _FUNDERS),
             (gettext_noop("标识同步"), "marks:board", ACTS["read_marks"]),
             (gettext_noop("导入名单"), "imports:home", _IMPORTERS),
+            (gettext_noop("名单报送"), "lists:board", ACTS["read_lists"]),
             (gettext_noop("退回的行"), "imports:returned", _IMPORTERS | {"auditor"}),
         ],
     ),

@@ -45,6 +45,7 @@ APPS = [
     ("funding/", "contributions.funding_urls"),
     ("marks/", "contributions.mark_urls"),
     ("imports/", "foundation.imports.urls"),
+    ("lists/", "subsidies.urls"),
     ("jobs/", "foundation.jobs.urls"),
     ("rosters/", "rosters.urls"),
     ("notices/", "notices.urls"),

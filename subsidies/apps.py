@@ -10,6 +10,6 @@ class SubsidiesConfig(AppConfig):
         """Plans say until when lists have to be right."""
         # Models are loaded only now, and the reads stand on them.
         from foundation.imports.kinds import on_deadline
-        from subsidies.deadlines import list_deadline
+        from subsidies.lists import list_deadline
 
         on_deadline(list_deadline)

@@ -113,6 +113,9 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "post": frozenset({"township_clerk"}),
     "assess": _REGISTER_ROLES - {"auditor"},
     "reveal_number": _REGISTER_ROLES,
+    # Departments' lists: who follows what has come, and the offices to which it comes.
+    "read_lists": _REGISTER_ROLES | {"admin", "department", "finance_bureau"},
+    "note_lists": _REGISTER_ROLES - {"auditor"},
     # The life of the register: births, deaths, moves, households, doubles.
     "keep_register": frozenset({"medical_bureau", "hr_bureau", "township_clerk"}),
     "merge_places": frozenset({"admin", "medical_bureau", "hr_bureau"}),

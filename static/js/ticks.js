@@ -1,10 +1,10 @@
-// Ticking returned rows: all of the page at once, and how many are ticked.
+// Ticking rows of a list: all of the page at once, and how many are ticked.
 (function () {
   "use strict";
 
   const form = document.querySelector("[data-rows]");
   if (!form) return;
-  const boxes = [...form.querySelectorAll("input[name=row]")];
+  const boxes = [...form.querySelectorAll("tbody input[type=checkbox]")];
   const every = form.querySelector("[data-every]");
   const all = form.querySelector("input[name=all]");
   const told = form.querySelector("[data-ticked]");
