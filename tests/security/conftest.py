@@ -25,6 +25,7 @@ from foundation.scope.places import NOWHERE
 from progress.models import InTransit, UnitDay, UnitFigure
 from rosters.models import Roster, RosterLine
 from seasons.models import Confirmation
+from subsidies.models import ListDelivery
 from subsidies.queries import PLANS
 from tests.contributions.conftest import TODAY, Season
 from tests.factories import Cast, password_hash
@@ -142,6 +143,10 @@ def _side(season: Season, unit: CollectingUnit, name: str, rows: dict[type[Model
         kind="registration", county_code=county, plan_code=season.plan.code, file_name=f"{name}.csv",
         sha256="0" * 64, uploaded_by=owner, state="checked", reasons={"unknown_village": 1}, rejected_count=1,
     )  # fmt: skip
+    delivery = ListDelivery.objects.create(
+        plan=season.plan, kind="category", category=Category.objects.get(code="disabled"), township=unit.township,
+        received_on=TODAY, paper=True, note=name,
+    )  # fmt: skip
     stored = vault.store(io.BytesIO(name.encode()), folder="imports/test")
     ImportFile.objects.create(
         batch=batch,
@@ -155,6 +160,7 @@ def _side(season: Season, unit: CollectingUnit, name: str, rows: dict[type[Model
         batch=batch, source_row=2, code="unknown_village", message=f"{name}不认识",
         row_encrypted=get_keyring().encrypt(f"{name},370406"),
     )  # fmt: skip
+    rows[ListDelivery] = delivery
     return Side(name, heads, unit, rows, job, batch, returned)
 
 

@@ -17,6 +17,7 @@ from enrollment.models import Household, Resident
 from notices.models import Posting
 from rosters.models import Roster
 from seasons.models import Confirmation
+from subsidies.models import ListDelivery
 from tests.api.conftest import body_for
 from tests.security.conftest import Side
 
@@ -99,6 +100,26 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     "/imports/<int:pk>/undo/": [lambda s: Knock(f"/imports/{s.batch.pk}/undo/", {})],
     "/imports/<int:pk>/errors/": [lambda s: Knock(f"/imports/{s.batch.pk}/errors/")],
     "/imports/<int:pk>/files/<int:position>/": [lambda s: Knock(f"/imports/{s.batch.pk}/files/0/")],
+    "/lists/": [
+        lambda s: Knock(
+            f"/lists/?plan={s.rows[Charge].plan.code}&township={s.unit.township.code}", whole_township=True
+        )
+    ],
+    "/lists/received/": [
+        lambda s: Knock(
+            "/lists/received/",
+            {
+                "plan": s.rows[Charge].plan.code,
+                "township": s.unit.township.code,
+                "line": "category:disabled",
+                "form": "paper",
+            },
+            whole_township=True,
+        )
+    ],
+    "/lists/<int:pk>/withdraw/": [
+        lambda s: Knock(f"/lists/{s.pk(ListDelivery)}/withdraw/", {}, whole_township=True)
+    ],
     "/imports/returned/": [lambda s: Knock(f"/imports/returned/?batch={s.batch.pk}")],
     "/imports/returned/tell/": [
         lambda s: Knock(
@@ -197,6 +218,7 @@ LISTS: dict[str, Knock] = {
     "/api/docs/": Knock("/api/docs/"),
     "/imports/": Knock("/imports/"),
     "/imports/returned/": Knock("/imports/returned/"),
+    "/lists/": Knock("/lists/"),
     "/progress/": Knock("/progress/"),
     # A plan is a public paper of its county: one side's is every side's there. Budgets are sums of the own places.
     "/plans/": Knock("/plans/"),

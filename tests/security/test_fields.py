@@ -21,6 +21,7 @@ PLAIN: Final = {
     "imports.ImportChange": "relation",
     "imports.ImportMapping": "kind sender headers_digest mapping",
     "imports.ReturnedRow": "code message faults part told_how closed_reason",
+    "subsidies.ListDelivery": "kind agency_kind note",
     "townships.County": "code name short_name aliases kind",
     "townships.Township": "code name short_name aliases",
     "townships.Area": "name",

@@ -30,6 +30,7 @@ NO_RESIDENTS = {
     "enrollment.CollectionPlan": "a published paper",
     "enrollment.Target": "a published table",
     "audit.AuditEvent": "codes and counts, written by everybody, read by auditors of the county",
+    "subsidies.ListDelivery": "when an office received a department's list; names nobody",
     "imports.ReturnedRow": "a row as its sender wrote it, sealed; it follows its file, and COPY fills it",
     "contributions.FundingRequest": "a sum by office and township; its own visible_to narrows the pages",
     "contributions.PayerResolution": "who pays is an office with its account",
