@@ -41,14 +41,15 @@ SELECT {subject} AS subject, r.birth_date, nullif(r.sex, '') AS sex, r.registrat
   NULL::int AS household_members, NULL::int AS household_enrolled, NULL::int AS household_employee_medical,
   g.missed_years::int AS missed_years, g.repaired_years::int AS repaired_years, g.is_new AS first_enrolment,
   r.death_date, nullif(r.other_enrolment, '') AS other_enrolment,
-  {tier} AS tier, {day}::date AS payment_date, {route}::text AS route
+  {tier} AS tier, {day}::date AS payment_date, {route}::text AS route, m.certified, g.registered_on
 FROM enrollment_resident r
 LEFT JOIN enrollment_registration g
   ON g.resident_id = r.id AND g.insurance = %(insurance)s AND g.coverage_year = %(year)s
 {paid}
 LEFT JOIN (
   SELECT s.resident_id, array_agg(c.code ORDER BY c.code)::text[] AS categories, max(s.grade)::int AS any_grade,
-    min(s.grade)::int AS disability_grade
+    min(s.grade)::int AS disability_grade,
+    jsonb_object_agg(c.code, coalesce(s.certified_on, s.valid_from)) AS certified
   FROM enrollment_membership s JOIN enrollment_category c ON c.id = s.category_id {paid_members}
   WHERE s.valid_from <= {entitled} AND (s.valid_to IS NULL OR s.valid_to >= {entitled}) {members}
   GROUP BY s.resident_id

@@ -197,10 +197,10 @@ _LEFT_OUT: Final = """EXISTS (
 
 CARRY: Final = f"""
 INSERT INTO enrollment_registration (township_id, unit_id, village_id, resident_id, plan_id, insurance, coverage_year,
-    tier, last_tier, is_new, missed_years, repaired_years, closing_reason)
+    tier, last_tier, is_new, missed_years, repaired_years, closing_reason, registered_on)
 SELECT v.township_id, v.unit_id, v.village_id, v.resident_id, %(plan)s, v.insurance, %(year)s,
        CASE WHEN v.tier_problem IS NULL THEN v.tier_before END, CASE WHEN v.settled THEN v.tier_before END, false,
-       v.missed, v.repaired, ''
+       v.missed, v.repaired, '', %(on)s
 FROM season_verdict v
 WHERE v.held IS NULL AND v.candidate IS NULL AND NOT {_LEFT_OUT}
 ON CONFLICT (resident_id, insurance, coverage_year) DO NOTHING

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from .conditions import Condition, Context, Group
+from .conditions import Condition, Context, Group, text_array
 from .contribution import paid_rules
 from .facts import FACT_COLUMNS
 from .plan import Medical, PersonList, Plan, Supplier
@@ -84,6 +84,36 @@ def _tried(
         for each in choices(plan, medical, settings)
         if not each.refer
     ]
+
+
+def certified_since(plan: Plan, settings: Settings) -> str:
+    """SQL: the day from which others pay all of a registered person's part, by list or by birth date.
+
+    The earliest of the waivers that leave nothing to pay, not before the registration; NULL for everybody else, and for
+    whoever's registration day is unknown. Empty where the plan has no such waiver.
+    """
+    context = context_of(plan, "medical", settings)
+    child, limits = medical_limits(plan, plan.premium(), settings, context)
+    days = []
+    for choice in choices(plan, plan.premium(), settings):
+        if choice.refer or choice.personal:
+            continue
+        more = [*(child if choice.children_limited else ()), *limits]
+        if not choice.condition.groups:
+            tests = " AND ".join([choice.condition.sql(context), *more])
+            days.append(f"CASE WHEN {tests} THEN f.birth_date END")
+        for group in choice.condition.groups:
+            tests = " AND ".join([replace(choice.condition, groups=(group,)).sql(context), *more])
+            codes = text_array(group.categories)
+            earliest = f"(SELECT min((f.certified ->> e.code)::date) FROM unnest({codes}) e(code))"
+            days.append(f"CASE WHEN {tests} THEN {earliest} END")
+    if not days:
+        return ""
+    return (
+        f"(CASE WHEN f.registered_on IS NOT NULL THEN"
+        f" (SELECT GREATEST(e.day, f.registered_on) FROM (SELECT LEAST({', '.join(days)}) AS day) e"
+        f" WHERE e.day IS NOT NULL) END)"
+    )
 
 
 def _supplier(of: PersonList | None, rule: str, group: Group | None) -> Supplier | None:

@@ -1,6 +1,7 @@
 """Medical: the first day of cover, where it depends on the person and the day of payment.
 
 - Paid on time: the first day of the coverage year; after missed years, when the waiting is over.
+- Paid for in full by others, certified and registered in time: as paid on time, whenever the money comes (X26).
 - Paid late: after the waiting period, longer by the months of missed years.
 - Without a waiting period (`medical.waiting_exempt_categories`): the day of payment, not before the coverage year.
 - A newborn paid for in time, where `medical.newborn_rule` says so: the day of birth, not before the coverage year.
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from .claims import certified_since
 from .conditions import Condition, Context, date_literal, either, text_literal
 from .outcomes import EXTRA_CODE, extra_groups
 from .periods import late_from
@@ -50,6 +52,11 @@ def cover_columns(plan: Plan, settings: Settings, context: Context, waiver: str)
     if late is None and broken is None and born is None:
         return {}
     on_time = f"f.payment_date < {date_literal(late_from(plan, settings))}"
+    day = "f.payment_date"
+    if since := certified_since(plan, settings):
+        # Cover follows the certification within the period, never the day on which finance pays (X26).
+        on_time = f"({on_time} OR ({since} < {date_literal(late_from(plan, settings))}) IS TRUE)"
+        day = f"LEAST(f.payment_date, {since})"
     exempt = _exempt(settings, context, waiver)
     missed = f"({_MISSED}) > 0"
     start, rules = [], []
@@ -71,7 +78,7 @@ def cover_columns(plan: Plan, settings: Settings, context: Context, waiver: str)
         months = str(late.waiting.months or 0)
         if broken is not None:
             months = _months(broken, months, _MISSED)
-        last = f"GREATEST({first}, {_waited(late.waiting, settings, months)})"
+        last = f"GREATEST({first}, {_waited(late.waiting, settings, months, day)})"
     columns = {"cover_from": f"CASE {' '.join(start)} ELSE {last} END"}
     if rules:
         columns["cover_rule"] = f"CASE {' '.join(rules)} END"
@@ -112,11 +119,11 @@ def _after_missed_years(broken: Interruption, settings: Settings, first: str) ->
     return f"({first} + make_interval(months => {months}))::date"
 
 
-def _waited(waiting: Waiting, settings: Settings, months: str) -> str:
-    """SQL of the first day after a waiting period that begins with the payment."""
+def _waited(waiting: Waiting, settings: Settings, months: str, day: str = "f.payment_date") -> str:
+    """SQL of the first day after a waiting period that begins on `day`, the payment's."""
     if waiting.days is not None:
         counted = settings.choice("medical.waiting_day_count") == "include_payment_day"
-        return f"f.payment_date + {waiting.days + (0 if counted else 1)}"
+        return f"{day} + {waiting.days + (0 if counted else 1)}"
     if settings.choice("medical.waiting_month_count") == "from_payment_day":
-        return f"(f.payment_date + make_interval(months => {months}))::date + 1"
-    return f"(date_trunc('month', f.payment_date::timestamp) + make_interval(months => {months} + 1))::date"
+        return f"({day} + make_interval(months => {months}))::date + 1"
+    return f"(date_trunc('month', {day}::timestamp) + make_interval(months => {months} + 1))::date"

@@ -22,7 +22,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final
 
-from .claims import medical_limits
+from .claims import certified_since, medical_limits
 from .conditions import date_literal, either, text_literal
 from .contribution import paid_rules, pension_outcomes
 from .cover import cover_columns, newborn
@@ -166,8 +166,15 @@ def _answer(parts: Parts) -> dict[str, str]:
 
 
 def _regime(plan: Plan, insurance: str, settings: Settings) -> str:
-    """SQL of the period of a payment date. A newborn paid for in time is on time, whatever the period."""
+    """SQL of the period of a payment date. A newborn paid for in time is on time, whatever the period.
+
+    So is somebody for whom others pay everything, certified and registered in time: the day of the money is finance's
+    business, not his (X26).
+    """
     time = periods(plan, insurance, settings)
+    certified_in_time = ""
+    if insurance == "medical" and (since := certified_since(plan, settings)):
+        certified_in_time = f"({since} <= {date_literal(time.closes)}) IS TRUE"
     tests = [(f"f.payment_date < {date_literal(time.opens)}", BEFORE)]
     closed = []
     for route, first, last in time.window.routes:
@@ -177,8 +184,11 @@ def _regime(plan: Plan, insurance: str, settings: Settings) -> str:
             closed.append(f"(f.route = {text_literal(route)} AND {either(days)})")
     on_time = f"f.payment_date <= {date_literal(time.closes)}"
     if closed:
-        tests.append((f"{on_time} AND {either(closed)}", ROUTE_CLOSED))
+        shut = f"{on_time} AND {either(closed)}"
+        tests.append((f"{shut} AND NOT {certified_in_time}" if certified_in_time else shut, ROUTE_CLOSED))
     tests.append((on_time, ON_TIME))
+    if certified_in_time:
+        tests.append((certified_in_time, ON_TIME))
     if insurance == "medical" and (born := newborn(plan.premium(), settings)) is not None:
         tests.append((born, ON_TIME))
     if time.late is not None:

@@ -45,12 +45,16 @@ FACT_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
         "tier": "numeric",
         "payment_date": "date",
         "route": "text",
+        "certified": "jsonb",
+        "registered_on": "date",
     }
 )
 """Name and SQL type of every fact, one row per subject; `subject` and `payment_date` are never NULL.
 
 Real people come from a query over the register with the same columns, worked examples and quotes from
-`jsonb_to_recordset`. An unknown fact is NULL: it satisfies no condition (an unknown birth date refers).
+`jsonb_to_recordset`. `certified` holds the day of certification by category code, `registered_on` the day of the
+registration: only of real people, for whom cover follows these and not the day on which money came (X26). An unknown
+fact is NULL: it satisfies no condition (an unknown birth date refers).
 """
 
 RESULT_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(

@@ -296,5 +296,5 @@ def test_cover_lies_within_its_year_and_waiting_grows_with_missed_years(
 
 def test_the_facts_are_those_of_the_contract() -> None:
     assert list(FACT_COLUMNS)[:3] == ["subject", "birth_date", "sex"]
-    assert len(FACT_COLUMNS) == 25
+    assert len(FACT_COLUMNS) == 27
     assert len(set(REGIMES)) == len(REGIMES)

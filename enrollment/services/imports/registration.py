@@ -276,9 +276,9 @@ def _apply(ctx: Context) -> Counts:
         "enrollment_registration",
         f"""
         INSERT INTO enrollment_registration (township_id, unit_id, village_id, resident_id, plan_id, insurance,
-            coverage_year, tier, last_tier, is_new, missed_years, repaired_years, closing_reason, batch)
+            coverage_year, tier, last_tier, is_new, missed_years, repaired_years, closing_reason, registered_on, batch)
         SELECT s.township_id, s.unit_id, s.village_id, p.resident_id, %(plan)s, s.insurance, %(year)s, s.tier,
-               paid.amount, coalesce(s.is_new, false), 0, 0, '', %(batch)s
+               paid.amount, coalesce(s.is_new, false), 0, 0, '', %(today)s, %(batch)s
         FROM import_staging_registration s
         JOIN import_people p ON p.person = s.person
         LEFT JOIN ({PAID_LAST_YEAR}) paid ON paid.number_index = s.number_index AND s.insurance = 'pension'
@@ -290,6 +290,7 @@ def _apply(ctx: Context) -> Counts:
         plan=plan.pk,
         year=plan.coverage_year,
         last=plan.coverage_year - 1,
+        today=ctx.today,
     )
     changed += logged_update(
         ctx,
