@@ -173,7 +173,7 @@ def test_a_made_up_plan_computes_without_code(path: Path, asked: list[dict[str, 
 def test_loaded_made_up_plans_answer_from_the_tables(tmp_path: Path) -> None:
     """The county's plan, and a township's own beside it whose parent it is; each answers by its own rules."""
     load_county(by=None, code="370406")
-    for path, rules, tiers in ((MADE_UP, 14, 2), (MADE_UP_SECOND, 60, 3)):
+    for path, rules, tiers in ((MADE_UP, 16, 2), (MADE_UP_SECOND, 60, 3)):
         out = io.StringIO()
         call_command("load_plan", str(path), "--json", stdout=out)
         told = json.loads(out.getvalue().splitlines()[-1])
@@ -327,7 +327,7 @@ def test_bands_follow_without_gap_or_overlap(first: str, reason: str | None, tmp
     path = tmp_path / "bands.yaml"
     path.write_text(text, encoding="utf-8")
     if reason is None:
-        assert len(plan_from_file(path).rules) == 16
+        assert len(plan_from_file(path).rules) == 18
         return
     with pytest.raises(PlanError) as refused:
         plan_from_file(path)
