@@ -28,9 +28,16 @@ from contributions.services.determine import determine_many
 from enrollment.services.imports.common import plan_of, plan_options
 from enrollment.services.imports.holders import holders
 from foundation.clock.services import offset
-from foundation.imports.engine.changes import insert_returning, logged_update, made_by, restore, undo_inserted
+from foundation.imports.engine.changes import (
+    changed_fields,
+    insert_returning,
+    logged_update,
+    made_by,
+    restore,
+    undo_inserted,
+)
 from foundation.imports.engine.context import ROW, Context
-from foundation.imports.kinds import Counts, ImportKind, RowIdentity
+from foundation.imports.kinds import Counts, Finding, ImportKind, RowIdentity
 from townships.models import Device, DeviceKind
 from townships.services.imports.places import county_of, whole_county
 
@@ -289,6 +296,14 @@ def _apply(ctx: Context) -> Counts:
     return Counts(new, changed, 0)
 
 
+def _findings(ctx: Context, counts: Counts) -> list[Finding]:
+    if not counts.changed:
+        return []
+    said = f"SELECT k.file, k.source_row, k.entry_id AS id, k.settled_on FROM ({_ROWS}) k WHERE k.entry_id IS NOT NULL"
+    query = changed_fields(said, "contributions_taxentry", ("settled_on",), staging="import_staging_tax")
+    return [Finding("changed", query, _values(ctx))]
+
+
 def _blockers(ctx: Context) -> list[str]:
     appeared = ctx.batch.summary.get("appeared", 0)
     if not appeared:
@@ -334,6 +349,7 @@ KIND: Final = ImportKind(
     check=_check,
     preview=_preview,
     apply=_apply,
+    findings=_findings,
     undo=_undo,
     blockers=_blockers,
     identity=RowIdentity(part="voucher", of=tax_rows.identify),

@@ -34,7 +34,7 @@ LOOK, CHECK, APPLY = "look", "check", "apply"
 # A job counts in thousandths, since the number of rows is known only when they have been read.
 _WHOLE: Final = 1000
 _SHARES: Final = {
-    CHECK: {"read": (0, 900), "check": (900, 60)},
+    CHECK: {"read": (0, 860), "check": (860, 60), "find": (920, 60)},
     APPLY: {"read": (0, 600), "check": (600, 50)},
 }
 _BEAT_SECONDS: Final = 1.0

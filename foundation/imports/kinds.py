@@ -7,7 +7,7 @@ scope of whoever imports:
    into ``Refused``. It sees one row at a time and touches no table.
 2. ``check(ctx)`` looks across the staged rows and at the register, set-based, and returns what cannot go in
    (``ctx.refuse_staged``).
-3. ``preview(ctx)`` counts what would happen; it writes nothing.
+3. ``preview(ctx)`` counts what would happen; it writes nothing. ``findings(ctx, counts)`` says what to show of it.
 4. ``apply(ctx)`` makes it happen, set-based, after ``preview`` in the same transaction; ``undo(ctx)`` takes it back.
 
 Apps add to it by ``on_rows`` (whom the batch's rows concern), ``on_applied`` (figures to count anew), ``on_undo``
@@ -16,7 +16,7 @@ Apps add to it by ``on_rows`` (whom the batch's rows concern), ``on_applied`` (f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,6 +64,18 @@ def together(*answers: object) -> Refused | None:
         return None
     first, *rest = problems
     return first._replace(also=tuple(each._replace(also=()) for each in rest))
+
+
+class Finding(NamedTuple):
+    """What a check shows of one kind of change, ending or contradiction.
+
+    ``query`` gives ``file, source_row`` (NULL for who is not in the file), ``name, number_encrypted``, and ``field,
+    before, after``: what differs, as the register (or another office) has it and as this file says.
+    """
+
+    section: str
+    query: str
+    values: Mapping[str, Any] = {}
 
 
 class Counts(NamedTuple):
@@ -169,6 +181,8 @@ class ImportKind:
     roles: frozenset[str]
     options: Callable[[Any], tuple[Option, ...]] = _no_options
     blockers: Callable[[Context], list[str]] = field(default=lambda ctx: [])
+    findings: Callable[[Context, Counts], Sequence[Finding]] = field(default=lambda ctx, counts: ())
+    """What to show before applying, beside the counts: asked after ``preview``, in the same transaction."""
     identity: RowIdentity = RowIdentity()
     township: Callable[[Context], Callable[[dict[str, str]], int | None]] = field(
         default=lambda ctx: lambda cells: None

@@ -61,6 +61,7 @@ class ImportBatch(models.Model):
     rejected_count = models.IntegerField(_("退回"), default=0)
     reasons = models.JSONField(_("退回原因"), default=dict)
     summary = models.JSONField(default=dict)
+    findings_stored_as = models.CharField(max_length=200, blank=True, db_default="")
     job_id = models.UUIDField(null=True)
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -115,6 +116,24 @@ class ImportChange(ScopedModel):
 
     class Meta:
         indexes = [models.Index(fields=["relation", "row_id"], name="import_change_row")]
+
+
+class ImportFinding(models.Model):
+    """What a check showed before anything was written: one kind of change, ending or contradiction, with a few examples.
+
+    The examples are masked; all of them stand, masked too, in the batch's workbook (``ImportBatch.findings_stored_as``).
+    """
+
+    batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="findings")
+    position = models.SmallIntegerField()
+    section = models.CharField(max_length=40)
+    count = models.IntegerField()
+    sample = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "section"], name="import_finding_section_once")
+        ]
 
 
 class ImportMapping(models.Model):

@@ -16,6 +16,7 @@ urlpatterns = [
     path("<int:pk>/apply/", batch.apply_batch, name="apply"),
     path("<int:pk>/abandon/", batch.abandon_batch, name="abandon"),
     path("<int:pk>/undo/", batch.undo_batch, name="undo"),
+    path("<int:pk>/findings/", batch.findings, name="findings"),
     path("<int:pk>/errors/", batch.errors, name="errors"),
     path("<int:pk>/files/<int:position>/", batch.original, name="original"),
 ]

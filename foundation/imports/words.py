@@ -165,7 +165,10 @@ _SELF_EVIDENT: frozenset[str] = frozenset(
         "empty", "bad_length", "bad_characters", "bad_date", "bad_check_digit", "scientific_notation", "bad_paper_number",
         "no_birth_date", "newborn_household", "no_name", "name_too_long", "broken_characters", "unknown_village",
         "unknown_insurance", "other_year", "unknown_tier", "other_category", "unknown_category", "no_grade",
-        "bad_grade", "no_death_date", "unknown_school", "bad_amount",
+        "bad_grade", "no_death_date", "unknown_school", "bad_amount", "permit_over", "unclear_place", "own_county",
+        "bad_years", "bad_first", "unknown_family", "wife_differs", "bad_flag", "bad_headcount", "unknown_township",
+        "unknown_unit_kind", "no_unit_name", "no_booking_date", "bad_way", "bad_count", "no_poverty_flag",
+        "no_approval_flag", "no_invoice_date", "no_voucher",
     }
 )  # fmt: skip
 
@@ -185,6 +188,7 @@ _ACTS: dict[str, Any] = {
     "import.undo": gettext_lazy("整批撤回"),
     "import.abandon": gettext_lazy("放弃"),
     "import.errors": gettext_lazy("下载退回表"),
+    "import.findings": gettext_lazy("下载核对明细"),
     "import.download": gettext_lazy("下载原文件"),
     "import.row.close": gettext_lazy("销掉退回的行"),
     "import.row.tell": gettext_lazy("告知本人"),

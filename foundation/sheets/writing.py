@@ -174,6 +174,8 @@ def write_workbook(target: Path | str | BinaryIO, tables: Iterable[OfficialTable
         str(target) if to_file else target,
         {
             "constant_memory": to_file,
+            # Beside the target: what a killed process leaves is swept away with its folder.
+            "tmpdir": str(Path(target).parent) if isinstance(target, Path | str) else None,
             "in_memory": not to_file,
             "strings_to_formulas": False,
             "strings_to_urls": False,

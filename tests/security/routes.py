@@ -98,6 +98,7 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     "/imports/<int:pk>/apply/": [lambda s: Knock(f"/imports/{s.batch.pk}/apply/", {})],
     "/imports/<int:pk>/abandon/": [lambda s: Knock(f"/imports/{s.batch.pk}/abandon/", {})],
     "/imports/<int:pk>/undo/": [lambda s: Knock(f"/imports/{s.batch.pk}/undo/", {})],
+    "/imports/<int:pk>/findings/": [lambda s: Knock(f"/imports/{s.batch.pk}/findings/")],
     "/imports/<int:pk>/errors/": [lambda s: Knock(f"/imports/{s.batch.pk}/errors/")],
     "/imports/<int:pk>/files/<int:position>/": [lambda s: Knock(f"/imports/{s.batch.pk}/files/0/")],
     "/lists/": [

@@ -15,10 +15,11 @@ PLAIN: Final = {
     "audit.AuditSeal": "previous digest",
     "jobs.Job": "kind county_code places params key state lease_owner result error",
     "jobs.JobChunk": "spec state owner result error",
-    "imports.ImportBatch": "kind county_code plan_code category_code file_name sha256 sender mapping state reasons"
-    " summary",
+    "imports.ImportBatch": "kind county_code plan_code category_code file_name sha256 sender findings_stored_as mapping state"
+    " reasons summary",
     "imports.ImportFile": "name sha256 stored_as left_out",
     "imports.ImportChange": "relation",
+    "imports.ImportFinding": "section",
     "imports.ImportMapping": "kind sender headers_digest mapping",
     "imports.ReturnedRow": "code message faults part told_how closed_reason",
     "subsidies.ListDelivery": "kind agency_kind note",
@@ -87,6 +88,7 @@ PERSONAL: Final = {
     "contributions.BankEntry": "summary counterparty",  # a resident's own transfer names her
     "contributions.Sponsor": "name",
     "rosters.RosterLine": "head_name name house_number categories",
+    "imports.ImportFinding": "sample",  # masked examples of what a check found
     "imports.ImportFile": "table",  # masked samples of what was sent
     "imports.ImportChange": "before",  # what a row held: numbers and phones as ciphertext
 }

@@ -85,7 +85,7 @@ class Command(PortalCommand):
             with transaction.atomic(), places_scope(places):
                 batch = receive_paths(by=None, terms=terms, paths=paths)
                 stored.extend(batch.files.values_list("stored_as", flat=True))
-                check(by=None, batch=batch, places=places, paths=paths, progress=self._progress)
+                check(by=None, batch=batch, places=places, paths=paths, progress=self._progress, show=False)
                 self._returned(batch, options["errors"], paths)
                 if options["dry_run"]:
                     abandon(by=None, batch=batch)

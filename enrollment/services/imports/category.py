@@ -22,22 +22,29 @@ from django.utils.translation import gettext_lazy
 from enrollment.models import Category
 from enrollment.services.imports import people
 from enrollment.services.imports.category_rows import PAIRS, identify, reader
+from enrollment.services.imports.conflicts import conflicts
 from enrollment.services.imports.holders import held
 from foundation.clock.services import business_date
-from foundation.imports.engine.changes import differs, insert_returning, logged_update, restore, undo_inserted
+from foundation.imports.engine.changes import (
+    changed_fields,
+    differs,
+    insert_returning,
+    logged_update,
+    restore,
+    undo_inserted,
+)
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import (
     Counts,
+    Finding,
     ImportKind,
     Option,
     RowIdentity,
 )
 from foundation.imports.models import ImportBatch
-from foundation.masking import mask_name
 from townships.services.imports.places import county_of
 
 _WORTH_COMPARING: Final = ("grade", "valid_to", "certified_on", "certified_by_id")
-_SHOWN_CLOSING: Final = 50
 
 
 def _objection(batch: ImportBatch, fields: Collection[str]) -> str:
@@ -120,7 +127,7 @@ def _values(ctx: Context) -> dict[str, Any]:
 
 
 _CLOSING: Final = f"""
-    SELECT m.id, k.name FROM enrollment_membership m
+    SELECT m.id, m.valid_to, k.name, k.number_encrypted FROM enrollment_membership m
     JOIN enrollment_category c ON c.id = m.category_id AND c.code = ANY (%(codes)s)
     JOIN enrollment_resident k ON k.id = m.resident_id
     WHERE {held("m")} AND k.county_id = %(county)s
@@ -141,9 +148,7 @@ def _preview(ctx: Context) -> Counts:
     )
     closed = 0
     if ctx.batch.full_list:
-        ending = ctx.fetch(_CLOSING, **_values(ctx))
-        closed = len(ending)
-        ctx.summary["closing"] = [mask_name(name) for _pk, name in ending[:_SHOWN_CLOSING]]
+        closed = int(ctx.one(f"SELECT count(*) FROM ({_CLOSING}) e", **_values(ctx))[0])
     return Counts(new, changed, total - new - changed, closed)
 
 
@@ -185,6 +190,35 @@ def _apply(ctx: Context) -> Counts:
     return Counts(new, changed, 0, closed)
 
 
+_OFFICE: Final = "(SELECT a.name FROM townships_agency a WHERE a.id = {row}.certified_by_id)"
+
+
+def _findings(ctx: Context, counts: Counts) -> list[Finding]:
+    values = _values(ctx)
+    found = []
+    if counts.changed:
+        query = changed_fields(
+            "SELECT * FROM import_members f WHERE f.id IS NOT NULL", "enrollment_membership", _WORTH_COMPARING,
+            staging=people.STAGING, shown={"certified_by_id": _OFFICE},
+        )  # fmt: skip
+        found.append(Finding("changed", query))
+    if counts.closed:
+        query = f"""
+            SELECT NULL::int AS file, NULL::int AS source_row, e.name, e.number_encrypted, 'valid_to' AS field,
+                   e.valid_to::text AS before, (%(today)s::date - 1)::text AS after FROM ({_CLOSING}) e
+        """
+        found.append(Finding("closing", query, values))
+    turning = f"""
+        SELECT t.file, t.source_row, s.name, s.number_encrypted, 'membership' AS field, was.name AS before, now.name AS after
+        FROM ({_TURNED}) t
+        JOIN {people.STAGING} s ON s.batch = %(batch)s AND s.file = t.file AND s.source_row = t.source_row
+        JOIN enrollment_membership m ON m.id = t.id
+        JOIN enrollment_category was ON was.id = m.category_id
+        JOIN enrollment_category now ON now.code = s.code
+    """
+    return [*found, Finding("turning", turning), *conflicts(ctx, values["today"])]
+
+
 def _undo(ctx: Context) -> None:
     restore(ctx, "enrollment_membership")
     undo_inserted(ctx, "enrollment_membership")
@@ -212,6 +246,7 @@ KIND: Final = ImportKind(
     check=_check,
     preview=_preview,
     apply=_apply,
+    findings=_findings,
     undo=_undo,
     identity=RowIdentity(part="code", of=identify),
     roles=people.ROLES,

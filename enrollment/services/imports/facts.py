@@ -7,17 +7,19 @@ in no register of ours (most employees, most of the dead): they are passed over 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 from enrollment.services.imports import people
 from enrollment.services.imports.common import ReadPerson
+from enrollment.services.imports.conflicts import conflicts
 from enrollment.services.imports.holders import held
-from foundation.imports.engine.changes import differs, logged_update, restore
+from foundation.clock.services import business_date
+from foundation.imports.engine.changes import changed_fields, differs, logged_update, restore
 from foundation.imports.engine.context import Context
-from foundation.imports.kinds import Counts, ImportKind, RowIdentity, RowReader, StagedRow
+from foundation.imports.kinds import Counts, Finding, ImportKind, RowIdentity, RowReader, StagedRow
 from foundation.pinyin import initials
 from townships.services.imports.places import county_of
 
@@ -26,7 +28,7 @@ PERSON: Final = RowIdentity()
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a list says: a query over ``people.FOUND`` that gives ``id`` and a value for each of ``columns``.
+    """What a list says: a query over ``people.FOUND`` that gives ``file, source_row, id`` and a value for each of ``columns``.
 
     ``unlisted`` gives the residents a full list takes the fact from, with the values they are left with; empty where
     there is no full list of the kind.
@@ -91,6 +93,7 @@ def fact_kind(
         check=check,
         preview=_preview(said),
         apply=_apply(said),
+        findings=_findings(said),
         undo=_undo,
         roles=people.ROLES,
         any_of=any_of,
@@ -130,6 +133,25 @@ def _closing(ctx: Context, said: Said) -> int:
             county=county_of(ctx).pk,
         )[0]
     )
+
+
+def _findings(said: Said) -> Callable[[Context, Counts], Sequence[Finding]]:
+    changed = changed_fields(said.query, "enrollment_resident", said.columns, staging=people.STAGING)
+    fields = ", ".join(f"('{c}', t.{c}::text, f.{c}::text)" for c in said.columns)
+    closing = f"""
+        SELECT NULL::int AS file, NULL::int AS source_row, t.name, t.number_encrypted, d.field, d.before, d.after
+        FROM ({said.unlisted}) f JOIN enrollment_resident t ON t.id = f.id
+        CROSS JOIN LATERAL (VALUES {fields}) AS d (field, before, after)
+        WHERE d.after IS NOT NULL AND d.after IS DISTINCT FROM d.before
+    """
+
+    def findings(ctx: Context, counts: Counts) -> Sequence[Finding]:
+        found = [Finding("changed", changed)] if counts.changed else []
+        if counts.closed:
+            found.append(Finding("closing", closing, {"county": county_of(ctx).pk}))
+        return [*found, *conflicts(ctx, business_date(ctx.batch.county_code))]
+
+    return findings
 
 
 def _apply(said: Said) -> Callable[[Context], Counts]:

@@ -115,7 +115,7 @@ def _own() -> Refused:
 
 PERMITS: Final = fact_kind(
     Said(
-        f"SELECT r.id, s.code AS residence_permit FROM {people.FOUND} WHERE s.batch = %(batch)s",
+        f"SELECT s.file, s.source_row, r.id, s.code AS residence_permit FROM {people.FOUND} WHERE s.batch = %(batch)s",
         ("residence_permit",),
         unlisted("'false' AS residence_permit", "k.residence_permit <> 'false'"),
     ),
@@ -128,7 +128,7 @@ PERMITS: Final = fact_kind(
 )
 ELSEWHERE: Final = fact_kind(
     Said(
-        f"SELECT r.id, s.code AS other_enrolment FROM {people.FOUND} WHERE s.batch = %(batch)s",
+        f"SELECT s.file, s.source_row, r.id, s.code AS other_enrolment FROM {people.FOUND} WHERE s.batch = %(batch)s",
         ("other_enrolment",),
         unlisted(
             "'' AS other_enrolment",

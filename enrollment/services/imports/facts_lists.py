@@ -108,13 +108,13 @@ def _students(ctx: Context) -> RowReader:
 
 
 _SAID_DEATH: Final = Said(
-    f"SELECT r.id, s.day AS death_date FROM {people.FOUND} WHERE s.batch = %(batch)s",
+    f"SELECT s.file, s.source_row, r.id, s.day AS death_date FROM {people.FOUND} WHERE s.batch = %(batch)s",
     ("death_date",),
 )
 # A full list speaks of the insurance it names: one of pensions alone takes nobody's medical insurance away.
 _SAID_EMPLOYED: Final = Said(
     f"""
-    SELECT r.id, CASE WHEN s.code IN ('both', 'pension') THEN true END AS employee_pension,
+    SELECT s.file, s.source_row, r.id, CASE WHEN s.code IN ('both', 'pension') THEN true END AS employee_pension,
            CASE WHEN s.code IN ('both', 'medical') THEN true END AS employee_medical
     FROM {people.FOUND} WHERE s.batch = %(batch)s
     """,
@@ -136,7 +136,7 @@ _SAID_EMPLOYED: Final = Said(
     """,
 )
 _SAID_STUDENT: Final = Said(
-    f"SELECT r.id, true AS in_school, s.code AS school FROM {people.FOUND} WHERE s.batch = %(batch)s",
+    f"SELECT s.file, s.source_row, r.id, true AS in_school, s.code AS school FROM {people.FOUND} WHERE s.batch = %(batch)s",
     ("in_school", "school"),
     unlisted("false AS in_school, '' AS school", "k.in_school"),
 )

@@ -19,6 +19,7 @@ from enrollment.services.imports.holders import holders
 from enrollment.services.imports.people import ROLES, unknown_person
 from foundation.identity import ParsedNumber, read_number
 from foundation.imports.engine.changes import (
+    changed_fields,
     differs,
     insert_returning,
     logged_update,
@@ -28,6 +29,7 @@ from foundation.imports.engine.changes import (
 from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import (
     Counts,
+    Finding,
     Identify,
     ImportKind,
     Refused,
@@ -259,6 +261,17 @@ def _apply(ctx: Context) -> Counts:
     return Counts(new, changed, 0)
 
 
+def _findings(ctx: Context, counts: Counts) -> list[Finding]:
+    if not counts.changed:
+        return []
+    spouse = "(SELECT r.name FROM enrollment_resident r WHERE r.id = {row}.spouse_id)"
+    query = changed_fields(
+        f"SELECT * FROM ({_SAID}) f WHERE f.id IS NOT NULL", "enrollment_familyrecord", _KEPT, staging=_STAGING,
+        shown={"spouse_id": f"left({spouse}, 1) || '*'"},
+    )  # fmt: skip
+    return [Finding("changed", query)]
+
+
 def _undo(ctx: Context) -> None:
     restore(ctx, "enrollment_familyrecord")
     undo_inserted(ctx, "enrollment_familyrecord")
@@ -279,6 +292,7 @@ KIND: Final = ImportKind(
     check=_check,
     preview=_preview,
     apply=_apply,
+    findings=_findings,
     undo=_undo,
     identity=RowIdentity(of=_identify, who=_who),
     roles=ROLES,

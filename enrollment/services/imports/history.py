@@ -22,10 +22,11 @@ from enrollment.services.imports.common import (
     plan_options,
     read_insurance,
 )
-from foundation.imports.engine.changes import differs, logged_update, restore
+from foundation.imports.engine.changes import changed_fields, differs, logged_update, restore
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import (
     Counts,
+    Finding,
     Identify,
     ImportKind,
     Refused,
@@ -145,6 +146,13 @@ def _apply(ctx: Context) -> Counts:
     return Counts(0, changed, 0)
 
 
+def _findings(ctx: Context, counts: Counts) -> list[Finding]:
+    if not counts.changed:
+        return []
+    query = changed_fields(_SAID, "enrollment_registration", _KEPT, staging=people.STAGING)
+    return [Finding("changed", query, {"year": plan_of(ctx).coverage_year})]
+
+
 def _undo(ctx: Context) -> None:
     restore(ctx, "enrollment_registration")
 
@@ -163,6 +171,7 @@ KIND: Final = ImportKind(
     check=_check,
     preview=_preview,
     apply=_apply,
+    findings=_findings,
     undo=_undo,
     identity=RowIdentity(part="code", of=_identify),
     roles=frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "township_clerk"}),

@@ -29,10 +29,17 @@ from enrollment.services.imports.common import (
 )
 from enrollment.services.imports.holders import holders
 from enrollment.services.imports.people import unknown_person
-from foundation.imports.engine.changes import insert_returning, logged_update, restore, undo_inserted
+from foundation.imports.engine.changes import (
+    changed_fields,
+    insert_returning,
+    logged_update,
+    restore,
+    undo_inserted,
+)
 from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import (
     Counts,
+    Finding,
     Identify,
     ImportKind,
     Refused,
@@ -213,6 +220,14 @@ def _apply(ctx: Context) -> Counts:
     return Counts(new, changed, 0)
 
 
+def _findings(ctx: Context, counts: Counts) -> list[Finding]:
+    if not counts.changed:
+        return []
+    said = f"SELECT k.file, k.source_row, k.prior_id AS id, k.amount, k.paid_on FROM ({_ROWS}) k WHERE k.prior_id IS NOT NULL"
+    query = changed_fields(said, "enrollment_priorpayment", _CHANGING, staging=_STAGING)
+    return [Finding("changed", query, _values(ctx))]
+
+
 def _undo(ctx: Context) -> None:
     restore(ctx, "enrollment_registration", "enrollment_priorpayment")
     undo_inserted(ctx, "enrollment_priorpayment")
@@ -230,6 +245,7 @@ KIND: Final = ImportKind(
     check=_check,
     preview=_preview,
     apply=_apply,
+    findings=_findings,
     undo=_undo,
     identity=RowIdentity(part="insurance", of=_identify),
     roles=frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "township_clerk"}),

@@ -26,7 +26,7 @@ FOUND: Final = (
 )
 _FACTS: Final = (
     "id", "township_id", "unit_id", "name", "initials", "birth_date", "death_date", "employee_pension",
-    "employee_medical",
+    "employee_medical", "registration_area",
 )  # fmt: skip
 
 options = plan_options

@@ -22,6 +22,7 @@ from enrollment.services.imports.holders import held, holders
 from foundation.clock.services import business_date
 from foundation.identity import read_number
 from foundation.imports.engine.changes import (
+    changed_fields,
     differs,
     insert_returning,
     logged_update,
@@ -29,7 +30,7 @@ from foundation.imports.engine.changes import (
     undo_inserted,
 )
 from foundation.imports.engine.context import ROW, Context
-from foundation.imports.kinds import Counts, ImportKind, Refused, RowReader, StagedRow, together
+from foundation.imports.kinds import Counts, Finding, ImportKind, Refused, RowReader, StagedRow, together
 from townships.services.imports.places import county_of, out_of_scope, unknown_village
 from townships.unit_names import Units
 
@@ -207,6 +208,64 @@ def _apply(ctx: Context) -> Counts:
     return Counts(new, changed, 0, closed)
 
 
+# What the police say of people of our register.
+_OURS: Final = f"""
+    FROM {_STAGING} s
+    JOIN {holders("r.id, r.name, r.birth_date, r.sex, r.unit_id, r.death_date, r.left_on")} r ON r.by_number = s.number_index
+"""
+_DIFFERS: Final = f"""
+    SELECT s.file, s.source_row, s.name, s.number_encrypted, d.field, d.before, d.after {_OURS}
+    CROSS JOIN LATERAL (VALUES
+        ('name', left(r.name, 1) || '*', left(s.name, 1) || '*', r.name <> s.name),
+        ('birth_date', r.birth_date::text, s.birth_date::text, r.birth_date <> s.birth_date),
+        ('sex', r.sex, s.sex, r.sex <> s.sex AND r.sex <> ''),
+        ('unit_id', (SELECT u.name FROM townships_collectingunit u WHERE u.id = r.unit_id),
+         (SELECT u.name FROM townships_collectingunit u WHERE u.id = s.unit_id), r.unit_id <> s.unit_id)
+    ) AS d (field, before, after, differs)
+    WHERE s.batch = %(batch)s AND d.differs
+"""
+_GONE: Final = f"""
+    SELECT s.file, s.source_row, s.name, s.number_encrypted, 'police' AS field, 'alive' AS before,
+           coalesce(s.death_date, s.cancelled_on)::text AS after {_OURS}
+    WHERE s.batch = %(batch)s AND r.death_date IS NULL AND r.left_on IS NULL
+        AND (s.death_date IS NOT NULL OR s.cancelled_on IS NOT NULL)
+"""
+_MISSING: Final = f"""
+    SELECT NULL::int AS file, NULL::int AS source_row, r.name, r.number_encrypted, 'police' AS field,
+           'registered' AS before, 'absent' AS after
+    FROM enrollment_resident r
+    WHERE r.county_id = %(county)s AND r.merged_into_id IS NULL AND r.number_index IS NOT NULL AND {held("r")}
+        AND r.registration_area = 'local' AND r.death_date IS NULL AND r.left_on IS NULL
+        AND r.id_kind = 'resident_id'
+        AND NOT EXISTS (SELECT FROM {_STAGING} s WHERE s.batch = %(batch)s AND s.number_index = r.number_index)
+"""
+_NAMES: Final = {
+    "township_id": "(SELECT u.name FROM townships_township u WHERE u.id = {row}.township_id)",
+    "unit_id": "(SELECT u.name FROM townships_collectingunit u WHERE u.id = {row}.unit_id)",
+    "village_id": "(SELECT u.name FROM townships_village u WHERE u.id = {row}.village_id)",
+}
+
+
+def _findings(ctx: Context, counts: Counts) -> list[Finding]:
+    values = _values(ctx)
+    found = []
+    if counts.changed:
+        query = changed_fields(
+            f"SELECT * FROM ({_SAID}) f WHERE f.id IS NOT NULL", "enrollment_policerecord", _WRITTEN, _DATES,
+            staging=_STAGING, shown=_NAMES,
+        )  # fmt: skip
+        found.append(Finding("changed", query, values))
+    if counts.closed:
+        query = f"""
+            SELECT NULL::int AS file, NULL::int AS source_row, u.name, u.number_encrypted, 'police' AS field,
+                   'registered' AS before, 'ended' AS after FROM ({_UNLISTED}) u
+        """
+        found.append(Finding("closing", query, values))
+    found += [Finding("police_dead", _GONE, values), Finding("police_differs", _DIFFERS, values)]
+    # Only a full register can say who is missing from it.
+    return [*found, Finding("police_missing", _MISSING, values)] if ctx.batch.full_list else found
+
+
 def _undo(ctx: Context) -> None:
     restore(ctx, "enrollment_policerecord")
     undo_inserted(ctx, "enrollment_policerecord")
@@ -227,6 +286,7 @@ KIND: Final = ImportKind(
     check=_check,
     preview=_preview,
     apply=_apply,
+    findings=_findings,
     undo=_undo,
     # The register is kept for the whole county: who sees part of it could not tell a move from a newcomer.
     roles=frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "department"}),

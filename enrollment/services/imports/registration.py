@@ -23,6 +23,7 @@ from enrollment.services.imports.common import SAME_PERSON, plan_of, plan_option
 from enrollment.services.imports.holders import earlier_holders, holders
 from enrollment.services.imports.last_year import PAID_LAST_YEAR
 from foundation.imports.engine.changes import (
+    changed_fields,
     differs,
     insert_returning,
     logged_update,
@@ -31,7 +32,7 @@ from foundation.imports.engine.changes import (
     undo_inserted,
 )
 from foundation.imports.engine.context import ROW, Context, row_sql
-from foundation.imports.kinds import Counts, ImportKind, ImportRefused, RowIdentity
+from foundation.imports.kinds import Counts, Finding, ImportKind, ImportRefused, RowIdentity
 from townships.services.imports.places import county_of, whole_county
 
 _HOUSEHOLD: Final = ("village_id", "group_name", "house_number", "head_name")
@@ -160,13 +161,13 @@ def _people(ctx: Context) -> None:
 
 # What the file says of a household and of a resident, by the row that speaks for it.
 _SAID_HOUSEHOLD: Final = f"""
-    SELECT h.id, s.village_id, s.group_name, s.house_number, s.head_name
+    SELECT s.file, s.source_row, h.id, s.village_id, s.group_name, s.house_number, s.head_name
     FROM import_households l
     JOIN import_staging_registration s ON s.batch = %(batch)s AND {_KEY} = l.row_key
     JOIN enrollment_household h ON h.unit_id = l.unit_id AND h.number = l.number
 """
 _SAID_RESIDENT: Final = f"""
-    SELECT p.resident_id AS id, s.township_id, s.unit_id, s.village_id, h.id AS household_id, s.relation,
+    SELECT s.file, s.source_row, p.resident_id AS id, s.township_id, s.unit_id, s.village_id, h.id AS household_id, s.relation,
            s.relation IN ('户主', '本人') AS is_head, s.nickname, s.registration_area, s.residence_permit, s.address,
            s.phone_tail, s.phone_encrypted
     FROM import_people p
@@ -295,18 +296,58 @@ def _apply(ctx: Context) -> Counts:
     changed += logged_update(
         ctx,
         table="enrollment_registration",
-        found="""
-            SELECT g.id, s.tier, s.is_new FROM import_staging_registration s
-            JOIN import_people p ON p.person = s.person AND NOT p.is_newcomer
-            JOIN enrollment_registration g ON g.resident_id = p.resident_id AND g.insurance = s.insurance
-                AND g.coverage_year = %(year)s
-            WHERE s.batch = %(batch)s
-        """,
+        found=_SAID_REGISTRATION,
         columns=_REGISTRATION,
         year=plan.coverage_year,
     )
     ctx.summary["newcomers"] = newcomers
     return Counts(new, changed, 0)
+
+
+_TABLE: Final = "import_staging_registration"
+# Keys of other rows as people know them.
+_NAMES: Final = {
+    "township_id": "(SELECT u.name FROM townships_township u WHERE u.id = {row}.township_id)",
+    "unit_id": "(SELECT u.name FROM townships_collectingunit u WHERE u.id = {row}.unit_id)",
+    "village_id": "(SELECT u.name FROM townships_village u WHERE u.id = {row}.village_id)",
+    "household_id": "(SELECT u.number FROM enrollment_household u WHERE u.id = {row}.household_id)",
+}
+_SAID_REGISTRATION: Final = """
+    SELECT s.file, s.source_row, g.id, s.tier, s.is_new FROM import_staging_registration s
+    JOIN import_people p ON p.person = s.person AND NOT p.is_newcomer
+    JOIN enrollment_registration g ON g.resident_id = p.resident_id AND g.insurance = s.insurance
+        AND g.coverage_year = %(year)s
+    WHERE s.batch = %(batch)s
+"""
+# What other offices told of people the file registers.
+_TOLD: Final = f"""
+    SELECT s.file, s.source_row, s.name, s.number_encrypted, d.field, d.before, 'registered' AS after
+    FROM import_people p
+    JOIN {_TABLE} s ON s.batch = %(batch)s AND s.person = p.person
+    JOIN enrollment_resident r ON r.id = p.resident_id
+    CROSS JOIN LATERAL (VALUES
+        ('registered_dead', 'death', r.death_date::text, r.death_date IS NOT NULL),
+        ('registered_employed', 'employment', 'employed',
+         CASE s.insurance WHEN 'medical' THEN r.employee_medical ELSE r.employee_pension END),
+        ('registered_elsewhere', 'elsewhere', r.other_enrolment, s.insurance = 'medical' AND r.other_enrolment <> '')
+    ) AS d (section, field, before, holds)
+    WHERE NOT p.is_newcomer AND d.holds AND d.section = %(section)s
+"""
+
+
+def _findings(ctx: Context, counts: Counts) -> list[Finding]:
+    if not ctx.one("SELECT EXISTS (SELECT FROM import_people WHERE NOT is_newcomer)")[0]:
+        return []
+    found = []
+    if counts.changed:
+        parts = [
+            changed_fields(_SAID_REGISTRATION, "enrollment_registration", _REGISTRATION, staging=_TABLE),
+            changed_fields(_SAID_RESIDENT, "enrollment_resident", _RESIDENT, staging=_TABLE, shown=_NAMES),
+            changed_fields(_SAID_HOUSEHOLD, "enrollment_household", _HOUSEHOLD, staging=_TABLE, shown=_NAMES),
+        ]
+        found.append(Finding("changed", " UNION ALL ".join(parts), {"year": plan_of(ctx).coverage_year}))
+    sections = ("registered_dead", "registered_employed", "registered_elsewhere")
+    return [*found, *(Finding(section, _TOLD, {"section": section}) for section in sections)]
 
 
 def _blockers(ctx: Context) -> list[str]:
@@ -347,6 +388,7 @@ KIND: Final = ImportKind(
     check=_check,
     preview=_preview,
     apply=_apply,
+    findings=_findings,
     undo=_undo,
     blockers=_blockers,
     identity=RowIdentity(index="person", part="insurance", of=registration_rows.identify),

@@ -6,6 +6,7 @@ made (ranges in the batch's summary).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q
@@ -21,6 +22,38 @@ def differs(said: str, kept: str, columns: tuple[str, ...], exact: tuple[str, ..
             *(f"{said}.{c} IS DISTINCT FROM {kept}.{c}" for c in exact),
         ]
     )
+
+
+def changed_fields(
+    said: str,
+    table: str,
+    columns: tuple[str, ...],
+    exact: tuple[str, ...] = (),
+    *,
+    staging: str,
+    shown: Mapping[str, str] | None = None,
+) -> str:
+    """A ``Finding`` query of what ``logged_update`` would change: a row a column, before and after.
+
+    ``said`` is its ``found``, with ``file, source_row`` beside. ``shown`` gives, for columns that are no words (keys of
+    other rows), an expression with ``{row}`` for the row it is of.
+    """
+    words = shown or {}
+
+    def text(column: str, row: str) -> str:
+        return words[column].format(row=row) if column in words else f"{row}.{column}::text"
+
+    fields = ", ".join(
+        f"('{c}', {text(c, 't')}, {text(c, 'f')}, {differs('f', 't', () if c in exact else (c,), (c,) if c in exact else ())})"
+        for c in (*columns, *exact)
+    )
+    return f"""
+        SELECT f.file, f.source_row, s.name, s.number_encrypted, d.field, d.before, d.after
+        FROM ({said}) f JOIN {table} t ON t.id = f.id
+        JOIN {staging} s ON s.batch = %(batch)s AND s.file = f.file AND s.source_row = f.source_row
+        CROSS JOIN LATERAL (VALUES {fields}) AS d (field, before, after, differs)
+        WHERE ({differs("f", "t", columns, exact)}) AND d.differs
+    """
 
 
 def logged_update(

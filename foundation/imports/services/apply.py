@@ -62,7 +62,7 @@ def apply(
         counts = Counts(unchanged=held.accepted_count)
     else:
         if _lost(held, kind.staging):
-            check(by=by, batch=held, places=places, progress=progress)
+            check(by=by, batch=held, places=places, progress=progress, show=False)
         ctx.progress("apply", 0, held.accepted_count)
         with bulk_settings():
             if recount:

@@ -34,6 +34,7 @@ from foundation.imports.kinds import (
     import_kind,
 )
 from foundation.imports.models import BatchState, ImportBatch, ReturnedRow
+from foundation.imports.services.findings import find
 from foundation.imports.services.receive import clear_staging
 from foundation.scope.places import Places
 from foundation.sheets import Misread
@@ -52,10 +53,12 @@ def check(
     places: Places,
     paths: Sequence[Path] | None = None,
     progress: Progress | None = None,
+    show: bool = True,
 ) -> ImportBatch:
     """Stage and check a batch under the running scope; its counts and reasons are saved on it.
 
-    ``paths`` are the same files in the clear, where the caller has them; else they are opened from storage.
+    ``paths`` are the same files in the clear, where the caller has them; else they are opened from storage. ``show``
+    keeps what a person should see before applying; a caller that applies at once leaves it out.
     Raises ImportRefused when a file cannot be used at all; then nothing is staged.
     """
     held = ImportBatch.objects.select_for_update().get(pk=batch.pk)
@@ -69,9 +72,16 @@ def check(
         _copy_outcome(held, earlier)
     else:
         with bulk_settings():
-            _check(ctx, paths)
+            counts = _check(ctx, paths)
+            if show:
+                ctx.progress("find", 0, 1)
+                find(ctx, counts)
     held.state = BatchState.CHECKED
-    held.save()
+    try:
+        held.save()
+    except BaseException:
+        vault.remove(held.findings_stored_as)
+        raise
     _copy(batch, held)
     return batch
 
@@ -88,7 +98,7 @@ def look(*, batch: ImportBatch) -> None:
             file.found.close()
 
 
-def _check(ctx: Context, paths: Sequence[Path] | None) -> None:
+def _check(ctx: Context, paths: Sequence[Path] | None) -> Counts:
     batch = ctx.batch
     kind = import_kind(batch.kind)
     clear_staging(batch)
@@ -103,6 +113,7 @@ def _check(ctx: Context, paths: Sequence[Path] | None) -> None:
     ctx.flush_returned()
     counts = kind.preview(ctx)
     set_counts(batch, read - ctx.beside, ctx, counts)
+    return counts
 
 
 def set_counts(batch: ImportBatch, read: int, ctx: Context, counts: Counts) -> None:

@@ -16,6 +16,7 @@ from foundation.imports.engine import vault
 from foundation.imports.kinds import ImportRefused, import_kind
 from foundation.imports.models import BatchState, ImportBatch, ImportFile, ReturnedRow
 from foundation.imports.senders import sender_of
+from foundation.imports.services.findings import forget
 
 _LOCK_SPACE: Final = 0x494E
 
@@ -173,8 +174,9 @@ def abandon(*, by: Any, batch: ImportBatch) -> None:
     for file in held.files.all():
         vault.remove(file.stored_as)
     held.files.update(stored_as="", table={})
+    forget(held)
     held.state = BatchState.ABANDONED
-    held.save(update_fields=["state"])
+    held.save(update_fields=["state", "findings_stored_as"])
     record(by=by, action="import.abandon", target_kind="import", target=held.pk, county_code=held.county_code)
     batch.state = held.state
 

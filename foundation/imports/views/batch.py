@@ -23,12 +23,20 @@ from foundation.clock.services import business_date
 from foundation.imports import jobs
 from foundation.imports.engine import vault
 from foundation.imports.engine.tables import field_label
+from foundation.imports.findings_words import (
+    DOINGS,
+    advice_word,
+    after_word,
+    before_word,
+    section_word,
+)
 from foundation.imports.kinds import ImportRefused, deadline_of, import_kind, next_steps
 from foundation.imports.models import BatchState, ImportBatch, ImportFile
 from foundation.imports.queries import Titles
 from foundation.imports.senders import sender_name
 from foundation.imports.services.apply import undo, undo_blockers
 from foundation.imports.services.errors import write_error_book
+from foundation.imports.services.findings import in_words
 from foundation.imports.services.mapping import change_mapping
 from foundation.imports.services.receive import abandon
 from foundation.imports.services.returned import samples
@@ -78,6 +86,7 @@ def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
         "same_as": batch.summary.get("same_as"),
         "open_rows": batch.returned_rows.filter(closed_at=None).count(),
         "may_download": takes_home(request, batch),
+        **_findings(batch),
         "deadline": deadline,
         "overdue": deadline is not None and business_date(batch.county_code) > deadline.on,
         "trail": _trail(batch),
@@ -85,6 +94,30 @@ def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
     if job is not None:
         context |= job_context(job, here=running, back=request.path)
     return render(request, "imports/batch.html", context)
+
+
+def _findings(batch: ImportBatch) -> dict[str, Any]:
+    """What the check showed: what changes and ends by itself, and what contradicts another office."""
+    shown = [
+        {
+            "section": each.section,
+            "title": section_word(each.section),
+            "before": before_word(each.section),
+            "after": after_word(each.section),
+            "advice": advice_word(each.section),
+            "count": each.count,
+            "rows": [in_words(row) for row in each.sample],
+        }
+        for each in batch.findings.order_by("position")
+    ]
+    return {
+        "doings": sorted(
+            (each for each in shown if each["section"] in DOINGS),
+            key=lambda each: DOINGS.index(each["section"]),
+        ),
+        "contradictions": [each for each in shown if each["section"] not in DOINGS],
+        "found": sum(each["count"] for each in shown),
+    }
 
 
 def _step(batch: ImportBatch) -> int:
@@ -121,14 +154,17 @@ def _reasons(batch: ImportBatch) -> list[dict[str, Any]]:
 
 
 def _parts(batch: ImportBatch) -> list[dict[str, Any]]:
-    """The bar: unchanged, new, changed, returned, as widths that add up to the rows read."""
-    total = batch.read_count or 1
+    """The bar: unchanged, new, changed, returned, as widths that add up to the rows read; and whom a full list ends."""
+    closed = batch.summary.get("closed", 0)
     shares = [
         ("idle", _("不变"), batch.unchanged_count),
         ("action", _("新增"), batch.new_count),
-        ("wait", _("变更"), batch.changed_count),
+        ("wait", _("变更"), batch.changed_count - closed),
         ("wrong", _("退回"), batch.rejected_count),
     ]
+    if closed:
+        shares.append(("end", _("停掉"), closed))
+    total = batch.read_count + closed or 1
     parts, start = [], 0.0
     for look, word, count in shares:
         width = 1000 * count / total
@@ -251,6 +287,21 @@ def errors(request: HttpRequest, pk: int) -> HttpResponseBase:
     book.seek(0)
     name = f"{_('退回')}-{batch.pk}.{'zip' if several else 'xlsx'}"
     response = FileResponse(book, content_type="application/zip" if several else _SPREADSHEET)
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response
+
+
+@login_required
+@never_cache
+@require_GET
+def findings(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Everything the check showed, in one workbook: numbers are masked, each download is audited."""
+    batch = own_batch(request, pk)
+    if not batch.findings_stored_as:
+        raise Http404
+    _record(request, batch, "import.findings")
+    response = StreamingHttpResponse(vault.read(batch.findings_stored_as), content_type=_SPREADSHEET)
+    name = _("核对明细-%(n)s.xlsx") % {"n": batch.pk}
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     return response
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from foundation.imports.engine.changes import (
+    changed_fields,
     differs,
     insert_returning,
     logged_update,
@@ -26,6 +27,7 @@ from foundation.imports.engine.changes import (
 from foundation.imports.engine.context import ROW, Context
 from foundation.imports.kinds import (
     Counts,
+    Finding,
     Identify,
     ImportKind,
     Refused,
@@ -234,6 +236,13 @@ def _apply(ctx: Context) -> Counts:
     return Counts(new, changed, 0)
 
 
+def _findings(ctx: Context, counts: Counts) -> list[Finding]:
+    if not counts.changed:
+        return []
+    said = f"SELECT * FROM ({_SAID}) f WHERE f.id IS NOT NULL"
+    return [Finding("changed", changed_fields(said, "townships_collectingunit", _KEPT, staging=_STAGING))]
+
+
 def _blockers(ctx: Context) -> list[str]:
     people = User.objects.filter(made_by(ctx, "townships_collectingunit", "units__id")).distinct().count()
     return [_("本批新增的单位已有 %(n)s 个账号") % {"n": people}] if people else []
@@ -262,6 +271,7 @@ KIND: Final = ImportKind(
     check=_check,
     preview=_preview,
     apply=_apply,
+    findings=_findings,
     undo=_undo,
     blockers=_blockers,
     identity=RowIdentity(index="row_index", of=_identify, who=_who),
