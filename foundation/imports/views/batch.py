@@ -47,6 +47,7 @@ from foundation.jobs.views import job_context
 
 _SPREADSHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _TOLD: Final = 30
+_ENDED_EARLY: Final = (JobState.FAILED, JobState.CANCELLED)
 
 
 @login_required
@@ -73,7 +74,7 @@ def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
         "step": _step(batch),
         **_columns(files),
         "running": running,
-        "failed": job is not None and job.state == JobState.FAILED and batch.is_open,
+        "failed": job is not None and job.state in _ENDED_EARLY and batch.is_open,
         "may_act": acts_on(request, batch) and not running,
         "reasons": _reasons(batch),
         "samples": [(row, reason(row.code), advice(row.code)) for row in found],
