@@ -10,7 +10,8 @@ class ImportsConfig(AppConfig):
     def ready(self) -> None:
         """Imports are background work."""
         # Models are loaded only now, and the job stands on them.
-        from foundation.imports.jobs import JOB_KIND
+        from foundation.imports.jobs import ERRORS_KIND, JOB_KIND
         from foundation.jobs.kinds import register
 
         register(JOB_KIND)
+        register(ERRORS_KIND)

@@ -1,4 +1,4 @@
-"""Checking and applying as background jobs: one transaction each, progress seen from outside it.
+"""Checking and applying as background jobs: one transaction each, progress seen from outside it; large errors, too.
 
 A check looks at the columns first and commits what it found, so that a file whose columns are not understood can be
 explained on the page instead of being sent again.
@@ -14,22 +14,25 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from foundation.imports.engine import vault
 from foundation.imports.kinds import ImportRefused, import_kind
 from foundation.imports.models import ImportBatch
 from foundation.imports.services.apply import apply
 from foundation.imports.services.check import check, look
+from foundation.imports.services.errors import write_error_book
 from foundation.jobs.kinds import Chunk, JobFailed, JobKind
-from foundation.jobs.models import Job
+from foundation.jobs.models import Job, JobState
 from foundation.jobs.services import queue
 from foundation.scope.places import Places
 
 log = logging.getLogger(__name__)
 
 KIND: Final = "import"
+ERRORS: Final = "import_errors"
 LOOK, CHECK, APPLY = "look", "check", "apply"
 # A job counts in thousandths, since the number of rows is known only when they have been read.
 _WHOLE: Final = 1000
@@ -133,6 +136,48 @@ def _finish(job: Job, results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 JOB_KIND: Final = JobKind(KIND, str(gettext_lazy("导入名单")), _plan, _work, _finish)
+
+
+def _plan_errors(job: Job) -> Sequence[Chunk]:
+    return [Chunk({})]
+
+
+def _work_errors(job: Job, spec: dict[str, Any]) -> dict[str, Any]:
+    """Write the errors of a large file and keep them sealed until they are taken home; the ones before go."""
+    batch = ImportBatch.objects.get(pk=job.params["batch"])
+    with vault.folder() as folder:
+        book = folder / "errors"
+        try:
+            with book.open("w+b") as target:
+                rows = write_error_book(batch, target)
+        except ImportRefused as error:
+            raise JobFailed(str(error)) from None
+        with book.open("rb") as source:
+            stored = vault.store(source, folder=f"imports/{batch.county_code}")
+    earlier = Job.objects.filter(kind=ERRORS, key=job.key, state=JobState.SUCCEEDED)
+    old = [str(each.result["stored"]) for each in earlier if each.result.get("stored")]
+    earlier.update(result={})
+
+    def remove() -> None:
+        for name in old:
+            vault.remove(name)
+
+    transaction.on_commit(remove)
+    return {"marked": rows, "stored": stored.name, "size": stored.size}
+
+
+ERRORS_KIND: Final = JobKind(ERRORS, str(gettext_lazy("生成退回表")), _plan_errors, _work_errors, _finish)
+
+
+def submit_errors(*, by: Any, batch: ImportBatch) -> Job:
+    """Queue the writing of a batch's errors; asked for twice at once it is one job."""
+    return queue.submit(
+        by=by,
+        kind=ERRORS,
+        county_code=batch.county_code,
+        params={"batch": batch.pk},
+        key=f"{batch.pk}:errors",
+    )
 
 
 def submit(*, by: Any, batch: ImportBatch, step: str) -> Job:

@@ -15,6 +15,8 @@ from foundation.audit.models import AuditEvent
 from foundation.imports.kinds import ImportRefused, deadline_of
 from foundation.imports.models import ImportBatch, ReturnedRow
 from foundation.imports.services.returned import tell_rows
+from foundation.jobs.models import Job
+from foundation.jobs.services.run import run_job
 from subsidies.queries import PLANS
 from tests.factories import make_resident
 from tests.imports.office import Desk, as_csv, number_of, registration_row
@@ -209,3 +211,28 @@ def test_a_returned_row_cannot_be_reached_by_its_number(desk: Desk) -> None:
     answer = _client(desk, "township_clerk").post(reverse("imports:close"), {"row": rows, "reason": "x"})
     assert answer.status_code == 404
     assert ReturnedRow.objects.filter(closed_at=None).count() == 2
+
+
+def test_the_errors_of_a_large_file_are_written_by_a_job(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for, written by a worker, sealed, taken home by who may; the next one takes the last one's place."""
+    monkeypatch.setattr("foundation.imports.views.batch.AT_ONCE", 1)
+    batch = desk.take(
+        "category", _list("周一", "周二"), by=desk.cast.user("department"), category_code="dibao"
+    )
+    client, address = _client(desk, "department"), reverse("imports:errors", args=[batch.pk])
+    assert "生成退回表" in _text(client.get(address, follow=True))
+    found = []
+    for _n in range(2):
+        waiting = client.post(address)["Location"]
+        job = Job.objects.latest("created_at")
+        assert str(job.pk) in waiting
+        assert run_job(str(job.pk), worker="test") == "succeeded"
+        found.append(f"{address}?job={job.pk}")
+    book = client.get(found[1])
+    assert b"".join(book.streaming_content).startswith(b"PK")  # type: ignore[attr-defined]
+    assert int(book["Content-Length"]) > 1000
+    assert "已经有更新的了" in _text(client.get(found[0], follow=True))
+    assert client.get(f"{address}?job=x").status_code == 404
+    assert _client(desk, "auditor").get(found[1]).status_code == 403
+    assert _client(desk, "clerk_yi").get(found[1]).status_code == 404
+    assert AuditEvent.objects.filter(action="import.errors", target=str(batch.pk)).count() == 1

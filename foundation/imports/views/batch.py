@@ -5,6 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -12,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -46,6 +49,8 @@ from foundation.jobs.models import OPEN_STATES, Job, JobState
 from foundation.jobs.views import job_context
 
 _SPREADSHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+AT_ONCE: Final = 20_000
+"""Rows of a file whose errors are written while somebody waits; more are a job."""
 _TOLD: Final = 30
 _ENDED_EARLY: Final = (JobState.FAILED, JobState.CANCELLED)
 
@@ -88,6 +93,7 @@ def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
         "open_rows": batch.returned_rows.filter(closed_at=None).count(),
         "may_download": takes_home(request, batch),
         **_findings(batch),
+        "is_large": batch.read_count > AT_ONCE,
         "deadline": deadline,
         "overdue": deadline is not None and business_date(batch.county_code) > deadline.on,
         "trail": _trail(batch),
@@ -272,11 +278,22 @@ def undo_batch(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_GET
+@require_http_methods(["GET", "POST"])
 def errors(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """The rows still open, in the sender's file with 错误原因; each download is audited."""
+    """The sender's file with 错误原因; each download is audited.
+
+    A large one is asked for by POST and written by a job; ``?job=`` takes it home when it is done.
+    """
     batch = _to_take_home(request, pk)
-    several = batch.files.count() > 1
+    if request.method == "POST":
+        job = jobs.submit_errors(by=request.user, batch=batch)
+        done = f"{reverse('imports:errors', args=[batch.pk])}?{urlencode({'job': job.pk})}"
+        return redirect(f"{reverse('jobs:page', args=[job.pk])}?{urlencode({'next': done})}")
+    if wanted := request.GET.get("job"):
+        return _written_errors(request, batch, wanted)
+    if batch.read_count > AT_ONCE:
+        messages.info(request, _("这份文件大，退回表要生成一会儿：请按“生成退回表”"))
+        return redirect("imports:batch", pk=batch.pk)
     book = tempfile.TemporaryFile()  # noqa: SIM115 - FileResponse closes it
     try:
         count = write_error_book(batch, book)
@@ -286,8 +303,32 @@ def errors(request: HttpRequest, pk: int) -> HttpResponseBase:
         return redirect("imports:batch", pk=batch.pk)
     _record(request, batch, "import.errors", rows=count)
     book.seek(0)
+    return _as_errors(FileResponse(book), batch)
+
+
+def _written_errors(request: HttpRequest, batch: ImportBatch, wanted: str) -> HttpResponseBase:
+    """What a job wrote, opened piece by piece."""
+    try:
+        key = UUID(wanted)
+    except ValueError:
+        raise Http404 from None
+    found = Job.objects.visible_to(request.user).filter(kind=jobs.ERRORS, params__batch=batch.pk)
+    job = get_object_or_404(found, pk=key, state=JobState.SUCCEEDED)
+    stored = str(job.result.get("stored", ""))
+    if not stored:
+        messages.info(request, _("这份退回表已经有更新的了，请重新生成"))
+        return redirect("imports:batch", pk=batch.pk)
+    _record(request, batch, "import.errors", rows=job.result.get("marked", 0))
+    response = StreamingHttpResponse(vault.read(stored))
+    response["Content-Length"] = str(job.result["size"])
+    return _as_errors(response, batch)
+
+
+def _as_errors(response: FileResponse | StreamingHttpResponse, batch: ImportBatch) -> HttpResponseBase:
+    several = batch.files.count() > 1
     name = f"{_('退回')}-{batch.pk}.{'zip' if several else 'xlsx'}"
-    response = FileResponse(book, content_type="application/zip" if several else _SPREADSHEET)
+    response["Content-Type"] = "application/zip" if several else _SPREADSHEET
+    response["X-Content-Type-Options"] = "nosniff"
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     return response
 

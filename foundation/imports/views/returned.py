@@ -26,6 +26,7 @@ from foundation.imports.kinds import ImportRefused, kinds_for
 from foundation.imports.models import ReturnedRow, ToldHow
 from foundation.imports.queries import Filter, OpenList, lately_closed, open_lists, open_rows, reasons_of
 from foundation.imports.services.returned import Returned, close_rows, shown_row, tell_rows
+from foundation.imports.views.batch import AT_ONCE
 from foundation.imports.views.shared import readable_kinds, takes_home
 from foundation.imports.words import advice, reason
 
@@ -64,6 +65,7 @@ def returned(request: HttpRequest) -> HttpResponse:
         "narrowed": _query(wanted),
         "may_act": _may_act(user),
         "may_download": chosen is not None and takes_home(request, chosen.batch),
+        "is_large": chosen is not None and chosen.batch.read_count > AT_ONCE,
         "ways": ToldHow.choices,
         "today": today,
     }
