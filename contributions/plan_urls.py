@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from contributions import assess_views, life_views, plan_views
+from contributions import assess_views, difference_views, life_views, plan_views
 
 app_name = "plans"
 urlpatterns = [
     path("", plan_views.plan_list, name="list"),
     path("what-if/", plan_views.budgets, name="budgets"),
     path("assess/", assess_views.assess, name="assess"),
+    path("differences/", difference_views.differences, name="differences"),
+    path("differences/workbook.xlsx", difference_views.workbook, name="differences-workbook"),
     path("<slug:code>/", plan_views.plan_page, name="plan"),
     path("<slug:code>/publish/", life_views.publish, name="publish"),
     path("<slug:code>/close/", life_views.close, name="close"),

@@ -68,6 +68,7 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
             (gettext_noop("缴费记录"), "admin:contributions_payment_changelist", "contributions.payment"),
             (gettext_noop("应缴"), "admin:contributions_charge_changelist", "contributions.charge"),
             (gettext_noop("核定"), "admin:contributions_assessment_changelist", "contributions.assessment"),
+            (gettext_noop("已缴差异"), "plans:differences", ACTS["read_differences"]),
         ],
     ),
     (

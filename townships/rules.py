@@ -153,6 +153,8 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "read_list_numbers": frozenset({"tax_bureau", "medical_bureau", "hr_bureau", "department"}),
     "read_sponsors": frozenset({"township_clerk", "tax_bureau", "medical_bureau", "hr_bureau", "auditor"}),
     "sponsor": frozenset({"township_clerk"}),
+    # Whoever collects, refunds or audits sees who has paid and would owe something else today.
+    "read_differences": _REGISTER_ROLES | {"finance_bureau"},
     "budget": frozenset(
         {"admin", "tax_bureau", "medical_bureau", "hr_bureau", "finance_bureau", "auditor", "county_leader"}
     ),

@@ -19,11 +19,13 @@ from contributions.models import (
     ChargeShare,
     Decision,
     LinePart,
+    PaidDifference,
     Payment,
     PaymentLine,
     Route,
     TaxEntry,
 )
+from contributions.plans.differences import DifferenceWords, Line
 from contributions.services.explain import Explanation, explain
 from contributions.words import TIMINGS, WARNINGS, payer, reason
 from enrollment.models import CollectionPlan, Insurance, MarkState, MarkStep, Membership, Resident
@@ -84,6 +86,8 @@ class InsuranceView:
     notes: list[str] = field(default_factory=list)
     benefit_start: date | None = None
     benefit_end: date | None = None
+    difference: Line | None = None
+    """What would be due now, where somebody who has paid is another case today."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +228,9 @@ def _insurances(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> 
     shares: dict[int, list[ChargeShare]] = {}
     for share in ChargeShare.objects.filter(charge__in=[c for c, _s in own.values()]).order_by("pk"):
         shares.setdefault(share.charge_id, []).append(share)
+    told = PaidDifference.objects.filter(resident=resident, plan=plan, standing=True)
+    words = DifferenceWords(plan)
+    differences = {row.insurance: words.line(row) for row in told.select_related("resident", "case")}
     disbursed = {
         row["registration"]: row
         for row in PaymentLine.objects.filter(
@@ -240,6 +247,7 @@ def _insurances(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> 
         view = _insurance(plan, insurance, charge, standing, shares, explained.get(insurance))
         if charge is not None and charge.government_paid_amount:
             view.notes.append(_government_words(disbursed.get(charge.registration_id)))
+        view.difference = differences.get(insurance)
         views.append(view)
     return views
 

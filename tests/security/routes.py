@@ -224,6 +224,8 @@ LISTS: dict[str, Knock] = {
     # A plan is a public paper of its county: one side's is every side's there. Budgets are sums of the own places.
     "/plans/": Knock("/plans/"),
     "/plans/what-if/": Knock("/plans/what-if/"),
+    "/plans/differences/": Knock("/plans/differences/"),
+    "/plans/differences/workbook.xlsx": Knock("/plans/differences/workbook.xlsx"),
     "/plans/<slug:code>/": Knock("/plans/shanting-2023/"),
     "/plans/<slug:code>/publish/": Knock("/plans/shanting-2023/publish/", {}),
     "/plans/<slug:code>/close/": Knock("/plans/shanting-2023/close/", {"reason": "x"}),
