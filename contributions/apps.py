@@ -17,6 +17,7 @@ class ContributionsConfig(AppConfig):
             funding,
             reassess,
             tax_results,
+            undoing,
         )
         from enrollment.services.pending import on_touch
         from foundation.imports import kinds
@@ -36,4 +37,5 @@ class ContributionsConfig(AppConfig):
         )  # fmt: skip
         kinds.on_applied((*register_kinds, tax_results.KIND.name), tax_results.recount)
         kinds.on_next(register_kinds, reassess.after_import)
-        kinds.on_undo(("registration",), tax_results.assessed_already)
+        kinds.on_undo(("registration",), undoing.money_stands)
+        kinds.on_rows(undoing.drop_assessments)

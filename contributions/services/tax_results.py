@@ -22,7 +22,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contributions.models import Assessment, CaseKind, Charge, FigureRebuild
+from contributions.models import CaseKind, FigureRebuild
 from contributions.services import tax_rows
 from contributions.services.determine import determine_many
 from enrollment.services.imports.common import plan_of, plan_options
@@ -32,7 +32,6 @@ from foundation.imports.engine.changes import (
     changed_fields,
     insert_returning,
     logged_update,
-    made_by,
     restore,
     undo_inserted,
 )
@@ -326,15 +325,6 @@ def recount(ctx: Context) -> dict[str, Any]:
     )
     FigureRebuild.objects.bulk_create(FigureRebuild(plan_id=pk) for (pk,) in plans)
     return {}
-
-
-def assessed_already(ctx: Context) -> list[str]:
-    """Why a registration batch stays: charges or assessments stand on it."""
-    charged = Charge.objects.filter(made_by(ctx, "enrollment_registration", "registration_id")).count()
-    assessed = Assessment.objects.filter(made_by(ctx, "enrollment_resident", "resident_id")).count()
-    if not (charged or assessed):
-        return []
-    return [_("已按本批核定 %(n)s 条应缴") % {"n": charged or assessed}]
 
 
 KIND: Final = ImportKind(

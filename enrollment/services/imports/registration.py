@@ -17,7 +17,15 @@ from django.db import IntegrityError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from enrollment.models import FamilyRecord, Membership, Registration
+from enrollment.models import (
+    FamilyRecord,
+    Membership,
+    Registration,
+    Resident,
+    ResidentEvent,
+    ResidentPair,
+    Transfer,
+)
 from enrollment.services.imports import registration_rows
 from enrollment.services.imports.common import SAME_PERSON, plan_of, plan_options
 from enrollment.services.imports.holders import earlier_holders, holders
@@ -351,15 +359,24 @@ def _findings(ctx: Context, counts: Counts) -> list[Finding]:
 
 
 def _blockers(ctx: Context) -> list[str]:
-    found = []
-    residents = made_by(ctx, "enrollment_resident", "resident_id")
-    others = Registration.objects.filter(residents).exclude(batch=ctx.batch.pk).count()
-    groups = Membership.objects.filter(residents).count() + FamilyRecord.objects.filter(residents).count()
-    if others:
-        found.append(_("本批登记的居民另有 %(n)s 条参保登记") % {"n": others})
-    if groups:
-        found.append(_("本批登记的居民已有 %(n)s 条特殊群体或计生记录") % {"n": groups})
-    return found
+    made = made_by(ctx, "enrollment_resident", "resident_id")
+    either = made_by(ctx, "enrollment_resident", "first_id") | made_by(
+        ctx, "enrollment_resident", "second_id"
+    )
+    merged = Resident.objects.filter(made_by(ctx, "enrollment_resident", "merged_into_id")).count()
+    stands = (
+        (Registration.objects.filter(made).exclude(batch=ctx.batch.pk).count(), _("另有 %(n)s 条参保登记")),
+        (
+            Membership.objects.filter(made).count() + FamilyRecord.objects.filter(made).count(),
+            _("已有 %(n)s 条特殊群体或计生记录"),
+        ),
+        (
+            ResidentEvent.objects.filter(made).count() + Transfer.objects.filter(made).count(),
+            _("之后办过 %(n)s 件变更"),
+        ),
+        (ResidentPair.objects.filter(either).count() + merged, _("有 %(n)s 件重复档案的处理")),
+    )
+    return [_("本批登记的居民%(what)s") % {"what": text % {"n": n}} for n, text in stands if n]
 
 
 def _undo(ctx: Context) -> None:
