@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Final
 
 # The life of a plan, by the values of ``PlanStatus``. A version in force is amended by the one that takes its place;
-# what is amended or closed stays as it is.
+# what is amended stays as it is, what is closed the administrator may open again for a reason.
 PLAN_STEPS: Final[Mapping[str, frozenset[str]]] = {
     "provisional": frozenset({"draft"}),
     "draft": frozenset({"provisional", "published"}),
     "published": frozenset({"amended", "closed"}),
     "amended": frozenset(),
-    "closed": frozenset(),
+    "closed": frozenset({"published"}),
 }
 # Versions whose text is no longer changed, and those of a code by which work is done.
 FROZEN: Final = ("published", "amended", "closed")

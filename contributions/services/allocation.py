@@ -122,7 +122,13 @@ def allocate(
         charge = charges.get(line.registration, shown)
         before = paid.get(line.registration, ZERO)
         as_shown = line.version == charge.version
-        if line.tier is not None and line.tier != charge.tier and not before and plan.takes_charges:
+        if not plan.takes_charges:
+            # The year is closed and its sums stand: the money is kept whole, beside them, and asked about.
+            told = {"paid_on": paid_on.isoformat(), "closed": True}
+            allocation.lines.append((charge, line, ZERO))
+            allocation.cases.append((CaseKind.OUTSIDE_WINDOW, line.registration, line.amount, told))
+            continue
+        if line.tier is not None and line.tier != charge.tier and not before:
             # The payer chose another tier at the till: from now on that is what he owes.
             taken = choose_tier(
                 by=by, plan=plan, registration=registration, tier=line.tier, route=order.route, on=paid_on
@@ -152,9 +158,7 @@ def allocate(
 
 
 def _outside_season(plan: CollectionPlan, periods: Sequence[tuple[date, date | None]], paid_on: date) -> bool:
-    """Before the first payment period opens, after the year that is paid for, or under a plan that is closed."""
-    if not plan.takes_charges:
-        return True
+    """Before the first payment period opens, or after the year that is paid for."""
     opens = min((first for first, _last in periods), default=paid_on)
     return paid_on < opens or paid_on.year > plan.coverage_year
 

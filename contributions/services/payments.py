@@ -283,6 +283,8 @@ def reverse_payment(*, by: User, payment: int, client_uuid: uuid.UUID, reason: s
         raise Problem(409, "already_reversed", _("这笔缴费已经冲销过了。"))
     if by.role == "village_agent" and original.recorded_by_id != by.pk:
         raise Problem(403, "forbidden", _("只能撤销自己录入的缴费，别人录的请找镇街。"))
+    if not original.plan.takes_charges:
+        raise Problem(409, "closed", _("这个年度已经结账，不能冲销；钱要退的请走退费，或请管理员重新开启。"))
     if PaymentLine.objects.filter(payment=original, tax_entry__isnull=False).exists():
         raise Problem(409, "confirmed", _("税务已经确认这笔钱，请走退费，不能冲销。"))
     try:

@@ -73,7 +73,10 @@ _FIRST_MONEY: Final = f"""
 
 def _values(ctx: Context) -> dict[str, Any]:
     plan = plan_of(ctx)
-    return {"county": county_of(ctx).pk, "plan": plan.pk, "year": plan.coverage_year}
+    return {
+        "county": county_of(ctx).pk, "plan": plan.pk, "year": plan.coverage_year,
+        "closed": not plan.takes_charges,
+    }  # fmt: skip
 
 
 def _check(ctx: Context) -> None:
@@ -200,9 +203,11 @@ def _match(ctx: Context) -> None:
                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0), 0) AS still_due
             FROM told t
         )
-        SELECT r.*, CASE WHEN r.deceased THEN 0 ELSE least(r.amount, r.still_due) END AS allocated,
+        -- Under a closed plan sums stand: what appears now is kept beside them.
+        SELECT r.*, r.appears AND %(closed)s AS too_late,
+               CASE WHEN r.deceased OR %(closed)s THEN 0 ELSE least(r.amount, r.still_due) END AS allocated,
                CASE WHEN r.appears THEN nextval(pg_get_serial_sequence('contributions_payment', 'id')) END AS new_payment,
-               CASE WHEN r.appears AND NOT r.deceased AND r.still_due > 0
+               CASE WHEN r.appears AND NOT r.deceased AND r.still_due > 0 AND NOT %(closed)s
                     THEN nextval(pg_get_serial_sequence('contributions_paymentline', 'id')) END AS new_line
         FROM running r
         """,
@@ -239,7 +244,7 @@ _ENTRIES: Final = """
 # Entries with something to settle about them.
 _WRONG: Final = (
     "(against IS NOT NULL OR (of_government AND line_id IS NULL)"
-    " OR (appears AND (deceased OR amount <> still_due)))"
+    " OR (appears AND (deceased OR too_late OR amount <> still_due)))"
 )
 _CASES: Final = f"""
     INSERT INTO contributions_paymentcase (township_id, unit_id, kind, payment_id, registration_id, amount, detail,
@@ -247,6 +252,7 @@ _CASES: Final = f"""
     SELECT township_id, unit_id,
         CASE WHEN against IS NOT NULL THEN '{CaseKind.CONTRADICTED}'
              WHEN of_government THEN '{CaseKind.NOT_DISBURSED}' WHEN deceased THEN '{CaseKind.DECEASED}'
+             WHEN too_late THEN '{CaseKind.OUTSIDE_WINDOW}'
              WHEN charge_id IS NULL THEN '{CaseKind.NOT_ACCEPTED}'
              WHEN still_due = 0 AND due > 0 THEN '{CaseKind.ALREADY_PAID}' ELSE '{CaseKind.AMOUNT_DIFFERS}' END,
         coalesce(against, new_payment), registration_id,

@@ -43,7 +43,7 @@ WITH owed AS (
     GROUP BY registration_id
 ), paid AS (
     SELECT registration_id, sum(amount) AS paid FROM contributions_paymentline
-    WHERE unit_id = ANY (%(units)s) GROUP BY registration_id
+    WHERE unit_id = ANY (%(units)s) AND part <> 'government' GROUP BY registration_id
 )
 SELECT g.id, r.id, g.insurance, g.unit_id, g.tier, g.closing_reason, g.missed_years, g.repaired_years,
        o.due IS NOT NULL AND coalesce(p.paid, 0) >= o.due,

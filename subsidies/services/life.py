@@ -73,3 +73,22 @@ def close_plan(*, by: Any, plan: CollectionPlan, reason: str) -> CollectionPlan:
         county_code=locked.county.code,
     )  # fmt: skip
     return locked
+
+
+@transaction.atomic
+def reopen_plan(*, by: Any, plan: CollectionPlan, reason: str) -> CollectionPlan:
+    """Take a closed plan back into force, for a reason that stays in the trail. Raises PlanError, ValidationError."""
+    said = reason.strip()
+    if len(said) < 2:
+        raise ValidationError({"reason": _("请写明为什么重新开启，至少两个字。")})
+    locked = lock(plan)
+    if locked.status != PlanStatus.CLOSED:
+        raise PlanError("not_closed", plan=locked.code)
+    step(locked, PlanStatus.PUBLISHED)
+    locked.closed_at, locked.closing_note = None, ""
+    locked.save(update_fields=["status", "closed_at", "closing_note"])
+    record(
+        by=by, action="plan.reopen", target_kind="plan", target=f"{locked.code} v{locked.version}",
+        county_code=locked.county.code, detail={"reason": said[:200]},
+    )  # fmt: skip
+    return locked

@@ -92,6 +92,7 @@ def _reasons() -> dict[str, str]:
         "older_version": _("方案 {plan} 现行的是第 {version} 版，新版本号要更大"),
         "amendment_open": _("方案 {plan} 有一份还没生效的修订，请先让它生效或撤回"),
         "amends_other_year": _("修订不能改县区和保障年度（{year}），另一个年度请写新的方案"),
+        "not_closed": _("方案 {plan} 没有结束，不用重新开启"),
         "closed": _("方案 {plan} 已结束，不能再修订，也不再核定"),
         "frozen": _("方案 {plan} 第 {version} 版已发布，不能改动；请写新的版本"),
     }

@@ -170,6 +170,7 @@ def test_a_closed_plan_takes_no_more_charges(
         )  # fmt: skip
         answer = record_payment(by=county.cast.user("village_agent"), order=order)
         assert [case.kind for case in answer.cases] == ["outside_window"]
+        assert (answer.payment.allocated, answer.payment.excess) == (Decimal("0"), Decimal("350"))
         assert Charge.objects.count() == 6
     amended = _text(tmp_path, ("version: 1", "version: 2"))
     with pytest.raises(PlanError) as refused:
@@ -178,7 +179,8 @@ def test_a_closed_plan_takes_no_more_charges(
 
 
 def test_every_state_has_its_steps() -> None:
-    """One table holds the steps of every state, and what is amended or closed stays."""
+    """One table holds the steps of every state; what is amended stays, what is closed may be opened again."""
     assert set(PLAN_STEPS) == set(PlanStatus.values)
     assert all(after <= set(PlanStatus.values) for after in PLAN_STEPS.values())
-    assert not PLAN_STEPS["amended"] | PLAN_STEPS["closed"]
+    assert not PLAN_STEPS["amended"]
+    assert PLAN_STEPS["closed"] == {"published"}
