@@ -10,6 +10,8 @@ class SeasonsConfig(AppConfig):
         """Declare the jobs of the year's turn."""
         # Models are there only now, and the kinds' functions read them.
         from foundation.jobs.kinds import register
+        from seasons.services.closing import CLOSING
         from seasons.services.opening import OPENING
 
         register(OPENING)
+        register(CLOSING)

@@ -7,14 +7,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 
+from contributions.models import Payment
 from enrollment.models import Category, CollectionPlan, Insurance, Registration, Resident, Stage
 from enrollment.queries import search_condition
 from foundation.jobs.models import Job
 from foundation.scope.models import ScopedQuerySet
 from progress.queries import counts
-from seasons.models import Confirmation, Reason, SeasonOpening
+from seasons.models import Confirmation, Reason, SeasonClosing, SeasonOpening
 from seasons.rules import CANDIDATES, HELD
 from seasons.words import ADVICE
 from townships.models import CollectingUnit, Township, User
@@ -239,6 +240,17 @@ def last_job(user: User, plan: CollectionPlan, kind: str) -> Job | None:
     )
 
 
+def last_closing(plan: CollectionPlan) -> SeasonClosing | None:
+    """The newest closing of a plan's year."""
+    return closings(plan)[0] if closings(plan) else None
+
+
+def closings(plan: CollectionPlan) -> list[SeasonClosing]:
+    """Every closing of a plan's year, the newest first."""
+    found = SeasonClosing.objects.filter(plan=plan).select_related("asked_by", "reopened_by").defer("summary")
+    return list(found.order_by("-number"))
+
+
 def stages_of(plan: CollectionPlan) -> list[Stage]:
     """The paper's stages in their order."""
     return list(Stage.objects.filter(plan=plan).order_by("starts_on", "pk"))
@@ -252,3 +264,12 @@ def stage_on(stages: list[Stage], day: date) -> Stage | None:
         ):
             return stage
     return None
+
+
+def late_money(user: User, closing: SeasonClosing) -> tuple[int, Decimal]:
+    """Payments recorded since a closing locked its plan, and their yuan: kept beside its sums."""
+    if closing.locked_at is None or closing.reopened_at is not None:
+        return 0, Decimal("0.00")
+    rows = Payment.objects.visible_to(user).filter(plan=closing.plan_id, recorded_at__gt=closing.locked_at)
+    found = rows.aggregate(n=Count("pk"), amount=Sum("received"))
+    return found["n"], found["amount"] or Decimal("0.00")

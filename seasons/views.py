@@ -33,6 +33,7 @@ from seasons import queries
 from seasons.layouts import TO_CONFIRM
 from seasons.models import Confirmation, Decision, Reason
 from seasons.rules import CANDIDATES, HELD, LOOKED_AT
+from seasons.services.closing import KIND as CLOSING_KIND
 from seasons.services.confirm import MOST, CannotDecide, decide
 from seasons.services.opening import IMPORTED, CannotOpen, prior_payments, request_opening
 from seasons.services.opening import KIND as OPENING_KIND
@@ -54,7 +55,7 @@ GROUPS: Final = (
 )
 
 
-def _plan(user: User, code: str) -> CollectionPlan:
+def plan_named(user: User, code: str) -> CollectionPlan:
     """The newest version of a plan of the user's county. 404 for any other."""
     found = next((plan for plan in queries.plans_of(user) if plan.code == code), None)
     if found is None:
@@ -97,8 +98,26 @@ def season(request: HttpRequest) -> HttpResponse:
         "may_assess": may(user.role, "assess"),
         "whole_county": user.sees_county,
     }
-    context |= _waiting(user, plan) | _job(user, plan)
+    context |= _waiting(user, plan) | _job(user, plan, OPENING_KIND)
+    context |= closing_context(user, plan)
     return render(request, "seasons/season.html", context)
+
+
+def closing_context(user: User, plan: CollectionPlan) -> dict[str, Any]:
+    """How the year ended, or how far its end has come."""
+    closing = queries.last_closing(plan)
+    standing = closing if closing is not None and closing.reopened_at is None else None
+    job = queries.last_job(user, plan, CLOSING_KIND)
+    shown = job if job is not None and _worth_showing(job) else None
+    return {
+        "closing": standing,
+        "reopened": closing if closing is not None and standing is None else None,
+        "closing_job": shown,
+        "closing_progress": job_context(shown, here=shown.state in OPEN_STATES) if shown is not None else {},
+        "earlier": queries.closings(plan),
+        "may_close": may(user.role, "close_season"),
+        "may_reopen": may(user.role, "reopen_season"),
+    }
 
 
 def _waiting(user: User, plan: CollectionPlan) -> dict[str, Any]:
@@ -117,8 +136,8 @@ def _waiting(user: User, plan: CollectionPlan) -> dict[str, Any]:
     }
 
 
-def _job(user: User, plan: CollectionPlan) -> dict[str, Any]:
-    job = queries.last_job(user, plan, OPENING_KIND)
+def _job(user: User, plan: CollectionPlan, kind: str) -> dict[str, Any]:
+    job = queries.last_job(user, plan, kind)
     if job is None or not _worth_showing(job):
         return {"job": None}
     return job_context(job, here=job.state in OPEN_STATES)
@@ -133,7 +152,7 @@ def _worth_showing(job: Job) -> bool:
     )
 
 
-def _to(plan: CollectionPlan) -> HttpResponse:
+def to_year(plan: CollectionPlan) -> HttpResponse:
     return redirect(f"{reverse('seasons:season')}?{urlencode({'plan': plan.code})}")
 
 
@@ -142,13 +161,13 @@ def _to(plan: CollectionPlan) -> HttpResponse:
 def open_year(request: HttpRequest, code: str) -> HttpResponse:
     """Ask for the opening of a year from the plan named; the job shows on the year's page."""
     user = user_who_may(request, "open_season")
-    plan, named = _plan(user, code), request.POST.get("source", "")
-    source = None if named == IMPORTED else _plan(user, named)
+    plan, named = plan_named(user, code), request.POST.get("source", "")
+    source = None if named == IMPORTED else plan_named(user, named)
     try:
         request_opening(by=user, plan=plan, source=source)
     except CannotOpen as error:
         messages.error(request, str(error))
-    return _to(plan)
+    return to_year(plan)
 
 
 # people to confirm
@@ -160,7 +179,7 @@ def open_year(request: HttpRequest, code: str) -> HttpResponse:
 def confirm(request: HttpRequest, code: str) -> HttpResponse:
     """The people of a year to confirm: by reason, township and name, a hundred a page."""
     user = user_who_may(request, "read_confirmations")
-    plan, asked = _plan(user, code), queries.asked_from(request.GET)
+    plan, asked = plan_named(user, code), queries.asked_from(request.GET)
     townships = _townships(user, plan, asked)
     rows = queries.confirmations(user, plan, asked)
     page = Paginator(queries.in_order(rows), PER_PAGE).get_page(request.GET.get("page"))
@@ -221,7 +240,7 @@ def _lines(rows: list[Confirmation]) -> list[dict[str, Any]]:
 def decide_many(request: HttpRequest, code: str) -> HttpResponse:
     """Say what becomes of the ticked people, or of everybody the list was narrowed to."""
     user = user_who_may(request, "confirm_season")
-    plan, asked = _plan(user, code), queries.asked_from(request.POST)
+    plan, asked = plan_named(user, code), queries.asked_from(request.POST)
     rows = queries.confirmations(user, plan, asked)
     if request.POST.get("all") != "1":
         ticked = [int(pk) for pk in request.POST.getlist("line") if pk.isascii() and pk.isdigit()]
@@ -249,7 +268,7 @@ def decide_many(request: HttpRequest, code: str) -> HttpResponse:
 def confirm_workbook(request: HttpRequest, code: str) -> HttpResponse:
     """The list as an official workbook, as narrowed on the page; taking it out is in the audit trail."""
     user = user_who_may(request, "read_confirmations")
-    plan, asked = _plan(user, code), queries.asked_from(request.GET)
+    plan, asked = plan_named(user, code), queries.asked_from(request.GET)
     _townships(user, plan, asked)
     rows = queries.confirmations(user, plan, asked)
     if rows[MOST : MOST + 1].exists():

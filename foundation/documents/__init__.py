@@ -7,6 +7,7 @@ from foundation.documents.letter import LetterData, LetterTable, letter
 from foundation.documents.listing import ListingData, listing
 from foundation.documents.paper import Cell, Paper
 from foundation.documents.posted_list import PostedColumn, PostedListData, payment_columns, posted_list
+from foundation.documents.report import ReportData, ReportSection, report
 from foundation.documents.slip import SlipData, SlipLine, registration_slip
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "Paper",
     "PostedColumn",
     "PostedListData",
+    "ReportData",
+    "ReportSection",
     "SlipData",
     "SlipLine",
     "letter",
@@ -25,4 +28,5 @@ __all__ = [
     "payment_columns",
     "posted_list",
     "registration_slip",
+    "report",
 ]

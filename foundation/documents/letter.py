@@ -52,8 +52,8 @@ def chinese_day(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
 
-class _Sheet:
-    """Writes downward, page after page."""
+class OfficialSheet:
+    """A4 in the proportions of official documents; writes downward, page after page."""
 
     def __init__(self, title: str) -> None:
         self.paper = Paper(title=title, margin=LEFT, bottom=BOTTOM)
@@ -107,6 +107,21 @@ class _Sheet:
         for index, part in enumerate(fonts.wrap(text, self.paper.room, BODY, fonts.REGULAR, indent=2 * BODY)):
             self.line(part, BODY, x=self.paper.left + (2 * BODY if index == 0 else 0))
 
+    def table(self, table: LetterTable) -> None:
+        """A ruled table over as many pages as it takes, its header on each."""
+        row, size = PITCH * 0.9, 12.0
+        header = row * 1.2
+        rows = list(table.rows)
+        while rows:
+            self.need(header + row * min(len(rows), 2) + PITCH * 0.5)
+            fits = max(int((self.y - self.paper.bottom - header - PITCH * 0.5) // row), 1)
+            chunk, rows = rows[:fits], rows[fits:]
+            self.y -= PITCH * 0.4
+            self.y = self.paper.table(
+                table.cells, chunk, x=self.paper.left, y=self.y, room=self.paper.room, row_height=row,
+                header_height=header, size=size,
+            )  # fmt: skip
+
     def finish(self) -> bytes:
         """The last page's foot, and the file."""
         self._foot()
@@ -115,7 +130,7 @@ class _Sheet:
 
 def letter(data: LetterData) -> bytes:
     """Return the letter as a PDF; the same data give the same bytes."""
-    sheet = _Sheet(data.title)
+    sheet = OfficialSheet(data.title)
     sheet.line(data.number, SMALL)
     sheet.y -= PITCH * 0.5
     sheet.centred(data.title, TITLE, fonts.BOLD)
@@ -124,7 +139,7 @@ def letter(data: LetterData) -> bytes:
     for text in data.paragraphs:
         sheet.paragraph(text)
     if data.table is not None:
-        _table(sheet, data.table)
+        sheet.table(data.table)
     if data.attachments:
         sheet.y -= PITCH * 0.5
         for index, text in enumerate(data.attachments, start=1):
@@ -141,18 +156,3 @@ def letter(data: LetterData) -> bytes:
         for part in fonts.wrap(data.note, sheet.paper.room, SMALL, fonts.REGULAR):
             sheet.line(part, SMALL)
     return sheet.finish()
-
-
-def _table(sheet: _Sheet, table: LetterTable) -> None:
-    row, size = PITCH * 0.9, 12.0
-    header = row * 1.2
-    rows = list(table.rows)
-    while rows:
-        sheet.need(header + row * min(len(rows), 2) + PITCH * 0.5)
-        fits = max(int((sheet.y - sheet.paper.bottom - header - PITCH * 0.5) // row), 1)
-        chunk, rows = rows[:fits], rows[fits:]
-        sheet.y -= PITCH * 0.4
-        sheet.y = sheet.paper.table(
-            table.cells, chunk, x=sheet.paper.left, y=sheet.y, room=sheet.paper.room, row_height=row,
-            header_height=header, size=size,
-        )  # fmt: skip

@@ -166,7 +166,7 @@ def write_official(
 def write_workbook(target: Path | str | BinaryIO, tables: Iterable[OfficialTable]) -> list[Written]:
     """Write official tables as the sheets of one workbook, in their order; the first names the file.
 
-    A file is written row by row through temporary files. A buffer holds its workbook in memory as it grows, so
+    A file is written row by row through temporary files beside it. A buffer holds its workbook in memory as it grows, so
     that no temporary file ever carries what the workbook says: for tables of one unit.
     """
     to_file = isinstance(target, Path | str)
@@ -177,6 +177,8 @@ def write_workbook(target: Path | str | BinaryIO, tables: Iterable[OfficialTable
             # Beside the target: what a killed process leaves is swept away with its folder.
             "tmpdir": str(Path(target).parent) if isinstance(target, Path | str) else None,
             "in_memory": not to_file,
+            # What passes through temporary files stays where the file is: who made the folder keeps it closed.
+            **({"tmpdir": str(Path(target).parent)} if isinstance(target, Path | str) else {}),
             "strings_to_formulas": False,
             "strings_to_urls": False,
         },

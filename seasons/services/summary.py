@@ -130,6 +130,8 @@ def summarise(plan: CollectionPlan, *, today: date) -> dict[str, Any]:
     return {
         "on": today.isoformat(),
         "year": plan.coverage_year,
+        # In the plan's order: what is kept as JSON forgets it.
+        "order": list(plan.insurances),
         "insurances": _insurances(plan, figures.values(), targets, [each.pk for each in order]),
         "printed_targets": {name: targets[None, name] for name in plan.insurances if (None, name) in targets},
         "townships": townships,
@@ -222,7 +224,10 @@ def _payers(plan: CollectionPlan, values: dict[str, Any]) -> list[dict[str, Any]
         }
         for insurance, payer, heads, amount in _rows(_PAYERS, values)
     ]
-    return sorted(rows, key=lambda row: (row["insurance"], row["payer"].endswith("subsidy"), row["payer"]))
+    place = list(plan.insurances).index
+    return sorted(
+        rows, key=lambda row: (place(row["insurance"]), row["payer"].endswith("subsidy"), row["payer"])
+    )
 
 
 def _money(values: dict[str, Any]) -> dict[str, Any]:

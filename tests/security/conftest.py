@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db.models import Model
 from django.test import Client
+from django.utils import timezone
 from pypdf import PdfReader
 
 from contributions.models import Charge
@@ -24,7 +25,8 @@ from foundation.scope.context import places_scope, scope
 from foundation.scope.places import NOWHERE
 from progress.models import InTransit, UnitDay, UnitFigure
 from rosters.models import Roster, RosterLine
-from seasons.models import Confirmation
+from seasons.models import ArchivedFile, Confirmation, SeasonClosing
+from seasons.services.summary import AMOUNTS, HEADS
 from subsidies.models import ListDelivery
 from subsidies.queries import PLANS
 from tests.contributions.conftest import TODAY, Season
@@ -164,6 +166,34 @@ def _side(season: Season, unit: CollectingUnit, name: str, rows: dict[type[Model
     return Side(name, heads, unit, rows, job, batch, returned)
 
 
+def _archive(plan: CollectionPlan, *sides: Side) -> None:
+    """A closing of the plan: each side's name stands in its township's figures and in a file of the archive."""
+    figures = {
+        "label": "医疗", "target": 1, "completion_rate": 1.0, "due_paid_rate": 1.0, **dict.fromkeys(HEADS, 1),
+        **dict.fromkeys(AMOUNTS, "1.00"),
+    }  # fmt: skip
+    closing = SeasonClosing.objects.create(
+        plan=plan, number=1, on=TODAY, locked_at=timezone.now(), archived_at=timezone.now(), digest="0" * 64,
+        summary={
+            "order": ["medical"], "insurances": {"medical": figures}, "printed_targets": {}, "payers": [], "tiers": [],
+            "cases": [], "papers": {"units": 1, "payment_rosters": 1, "posted": 1},
+            "money": {
+                "received": "1.00", "excess": "0.00", "excess_payments": 0, "reversals": 0, "reversed": "0.00",
+                "unconfirmed": 0, "unconfirmed_amount": "0.00",
+            },
+            "townships": [
+                {"code": side.unit.township.code, "name": side.name, "insurances": {"medical": figures}} for side in sides
+            ],
+        },
+    )  # fmt: skip
+    for kind, side in zip(("township", "paper", "township"), sides, strict=False):
+        stored = vault.store(io.BytesIO(side.name.encode()), folder="seasons")
+        ArchivedFile.objects.create(
+            closing=closing, township=side.unit.township, kind=kind, name=f"{side.name}.xlsx", stored_as=stored.name,
+            sha256=stored.sha256, size=stored.size, lines=1,
+        )  # fmt: skip
+
+
 def build_world() -> World:
     """All four sides, written as each side's own people would see them."""
     office: Office = build_office()
@@ -178,6 +208,8 @@ def build_world() -> World:
     with scope(other.cast.user("tax_bureau")):
         far = _one_of_everything(other, other.cast.dong, OUTER, category)
         outer = _side(other, other.cast.dong, OUTER, far, other.cast.user("township_clerk"))
+    _archive(season.plan, own, next_door, foreign)
+    _archive(other.plan, outer)
     # Rules that compute, so that what is explained and quoted has something to say.
     text = (PLANS / "shanting-2023.yaml").read_text(encoding="utf-8")
     CollectionPlan.objects.update(document={"text": text}, source_sha256=uuid.uuid4().hex)

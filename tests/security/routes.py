@@ -16,7 +16,7 @@ from contributions.models import Charge, FundingRequest, Payment, Pledge, Sponso
 from enrollment.models import Household, Resident
 from notices.models import Posting
 from rosters.models import Roster
-from seasons.models import Confirmation
+from seasons.models import ArchivedFile, Confirmation
 from subsidies.models import ListDelivery
 from tests.api.conftest import body_for
 from tests.security.conftest import Side
@@ -195,6 +195,9 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     "/progress/<slug:code>/<slug:unit_code>/": [
         lambda s: Knock(f"/progress/{s.unit.township.code}/{s.unit.code}/"),
     ],
+    "/seasons/archive/<int:pk>/": [
+        lambda s: Knock(f"/seasons/archive/{ArchivedFile.objects.get(name=f'{s.name}.xlsx').pk}/"),
+    ],
     "/seasons/<slug:code>/confirm/": [
         lambda s: Knock(f"/seasons/{s.rows[Charge].plan.code}/confirm/?township={s.unit.township.code}"),
     ],
@@ -235,6 +238,11 @@ LISTS: dict[str, Knock] = {
         "/plans/shanting-2023/what-if/workbook.xlsx?a.medical.personal=380"
     ),
     "/seasons/": Knock("/seasons/?plan=shanting-2023"),
+    "/seasons/<slug:code>/summary/": Knock("/seasons/shanting-2023/summary/"),
+    "/seasons/<slug:code>/summary.xlsx": Knock("/seasons/shanting-2023/summary.xlsx"),
+    "/seasons/<slug:code>/summary.pdf": Knock("/seasons/shanting-2023/summary.pdf"),
+    "/seasons/<slug:code>/close/": Knock("/seasons/shanting-2023/close/"),
+    "/seasons/<slug:code>/reopen/": Knock("/seasons/shanting-2023/reopen/", {"reason": "xxxx"}),
     "/seasons/<slug:code>/open/": Knock("/seasons/shanting-2023/open/", {"source": "shanting-2023"}),
     "/funding/": Knock("/funding/"),
     "/funding/make/": Knock("/funding/make/", {}),

@@ -69,6 +69,8 @@ PLAIN: Final = {
     "rosters.RosterLine": "household_number relation group_name means medical_voucher pension_voucher note",
     "notices.Posting": "place",
     "seasons.Confirmation": "insurance reason detail decision",
+    "seasons.SeasonClosing": "reason warnings summary digest reopened_why",
+    "seasons.ArchivedFile": "kind name stored_as sha256",
     "progress.UnitFigure": "insurance band",
     "progress.UnitDay": "insurance",
     "progress.InTransit": "insurance stage",

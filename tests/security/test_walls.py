@@ -27,6 +27,7 @@ NO_RESIDENTS = {
     "townships.Village": "divisions are public",
     "townships.CollectingUnit": "who collects is public; its own visible_to narrows the pages",
     "townships.Agency": "offices are public",
+    "seasons.ArchivedFile": "a file's name and digest; what it says is sealed in storage, its own visible_to narrows",
     "enrollment.CollectionPlan": "a published paper",
     "enrollment.Target": "a published table",
     "audit.AuditEvent": "codes and counts, written by everybody, read by auditors of the county",
