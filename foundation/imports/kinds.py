@@ -197,6 +197,8 @@ class ImportKind:
     """Why a file with these fields cannot be used on the batch's terms, in a sentence; empty when it can."""
     totals: bool = False
     """Whether rows of totals are read too; the kind counts them as ``ctx.beside``."""
+    yearly: bool = False
+    """Sent once a year by whoever prepares it: stands behind the lists that come all season."""
     writes: tuple[str, ...] = ()
     """Tables it fills: their statistics are renewed after a large batch."""
 
@@ -222,8 +224,9 @@ def import_kind(name: str) -> ImportKind:
 
 
 def kinds_for(user: Any) -> list[ImportKind]:
-    """The kinds a person's post may import, in the order they were registered."""
-    return [kind for kind in _KINDS.values() if getattr(user, "role", "") in kind.roles]
+    """The kinds a person's post may import, in the order they were registered, what comes once a year last."""
+    own = [kind for kind in _KINDS.values() if getattr(user, "role", "") in kind.roles]
+    return sorted(own, key=lambda kind: kind.yearly)
 
 
 def on_rows(effect: Callable[..., dict[str, Any]]) -> None:

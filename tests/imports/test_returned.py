@@ -236,3 +236,38 @@ def test_the_errors_of_a_large_file_are_written_by_a_job(desk: Desk, monkeypatch
     assert _client(desk, "auditor").get(found[1]).status_code == 403
     assert _client(desk, "clerk_yi").get(found[1]).status_code == 404
     assert AuditEvent.objects.filter(action="import.errors", target=str(batch.pk)).count() == 1
+
+
+@pytest.mark.covers("E059")
+def test_a_townships_clerk_hears_of_the_rows_that_name_her_township(desk: Desk) -> None:
+    """A department's rows that went back: who lives with her, masked, what the row itself says wrong; nothing the register
+    said of people who may live elsewhere. She notes that she told them; closing is for the sender."""
+    cast = desk.cast
+    make_resident(cast, cast.nan, name="孟他人", number=number_of(sequence=91))
+    rows = [
+        {"姓名": "周一", "身份证号": BAD, "镇街": "甲镇", "村居": "东村"},
+        {"姓名": "周二", "身份证号": number_of(sequence=91), "镇街": "甲镇", "村居": "东村"},
+        {"姓名": "周三", "身份证号": BAD, "镇街": "乙镇", "村居": "南村"},
+        {"姓名": "周四", "身份证号": BAD, "镇街": "", "村居": ""},
+    ]
+    batch = desk.take("category", as_csv(rows), by=cast.user("department"), category_code="dibao")
+    assert batch.rejected_count == 4
+    named = list(batch.returned_rows.order_by("source_row").values_list("township_id", flat=True))
+    assert named == [cast.jia.pk, cast.jia.pk, cast.yi.pk, None]
+    client = _client(desk, "township_clerk")
+    shown = _text(client.get(reverse("imports:returned"), {"batch": str(batch.pk)}))
+    assert shown.count('name="row"') == 2
+    assert "身份证号校验位不对" in shown
+    assert "和居民库对不上，由报送单位核对" in shown
+    assert "孟" not in shown
+    assert reverse("imports:batch", args=[batch.pk]) not in shown
+    assert client.get(reverse("imports:batch", args=[batch.pk])).status_code == 404
+    assert client.get(reverse("imports:errors", args=[batch.pk])).status_code == 404
+    row = batch.returned_rows.get(source_row=2)
+    assert "已记下告知 1 人" in _text(
+        client.post(reverse("imports:tell"), {"row": row.pk, "how": "visit"}, follow=True)
+    )
+    assert client.post(reverse("imports:close"), {"row": row.pk, "reason": "x"}).status_code == 403
+    other = batch.returned_rows.get(source_row=4)
+    assert client.post(reverse("imports:tell"), {"row": other.pk, "how": "visit"}).status_code == 404
+    assert "山亭区民政局" in _text(_client(desk, "clerk_yi").get(reverse("imports:returned")))

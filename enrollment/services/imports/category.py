@@ -42,7 +42,7 @@ from foundation.imports.kinds import (
     RowIdentity,
 )
 from foundation.imports.models import ImportBatch
-from townships.services.imports.places import county_of
+from townships.services.imports.places import county_of, township_named
 
 _WORTH_COMPARING: Final = ("grade", "valid_to", "certified_on", "certified_by_id")
 
@@ -241,6 +241,7 @@ KIND: Final = ImportKind(
     staging=people.STAGING,
     columns=(
         "number_index", "number_encrypted", "name", "initials", "code", "grade", "day", "starts", "until", "certified_by",
+        "township_id",
     ),
     reader=reader,
     check=_check,
@@ -249,6 +250,7 @@ KIND: Final = ImportKind(
     findings=_findings,
     undo=_undo,
     identity=RowIdentity(part="code", of=identify),
+    township=township_named,
     roles=people.ROLES,
     options=_options,
     objection=_objection,

@@ -28,7 +28,7 @@ from foundation.imports.kinds import (
 )
 from foundation.pinyin import initials
 from townships.models import Agency, County
-from townships.services.imports.places import county_of, out_of_scope, unknown_village
+from townships.services.imports.places import county_of, out_of_scope, township_named, unknown_village
 from townships.unit_names import Units
 
 
@@ -188,7 +188,7 @@ def reader(ctx: Context) -> RowReader:
     county, groups = county_of(ctx), Groups(wanted)
     units = Units(county, ctx.places)
     certifiers = Certifiers(county, getattr(ctx.batch.uploaded_by, "agency_id", None))
-    read_person = PersonReader(ctx, disability_card=True)
+    read_person, named = PersonReader(ctx, disability_card=True), township_named(ctx)
 
     def read(cells: dict[str, str]) -> StagedRow | Refused:
         get = cells.get
@@ -219,7 +219,7 @@ def reader(ctx: Context) -> RowReader:
             ctx.warnings["certifier_unknown"] += 1
         return (
             person.number_index, person.number_encrypted, person.name, initials(person.name)[:20], code, grade,
-            str(since or ""), str(start or ""), str(until or ""), office,
+            str(since or ""), str(start or ""), str(until or ""), office, str(named(cells) or ""),
         )  # fmt: skip
 
     return read

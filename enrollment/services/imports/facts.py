@@ -21,7 +21,7 @@ from foundation.imports.engine.changes import changed_fields, differs, logged_up
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import Counts, Finding, ImportKind, RowIdentity, RowReader, StagedRow
 from foundation.pinyin import initials
-from townships.services.imports.places import county_of
+from townships.services.imports.places import county_of, township_named
 
 PERSON: Final = RowIdentity()
 
@@ -98,6 +98,7 @@ def fact_kind(
         roles=people.ROLES,
         any_of=any_of,
         identity=identity,
+        township=township_named,
         can_be_full=bool(said.unlisted),
         writes=("enrollment_resident",),
         **more,

@@ -41,7 +41,7 @@ from foundation.imports.engine.changes import (
 )
 from foundation.imports.engine.context import ROW, Context, row_sql
 from foundation.imports.kinds import Counts, Finding, ImportKind, ImportRefused, RowIdentity
-from townships.services.imports.places import county_of, whole_county
+from townships.services.imports.places import county_of, township_named, whole_county
 
 _HOUSEHOLD: Final = ("village_id", "group_name", "house_number", "head_name")
 _RESIDENT: Final = (
@@ -409,6 +409,7 @@ KIND: Final = ImportKind(
     undo=_undo,
     blockers=_blockers,
     identity=RowIdentity(index="person", part="insurance", of=registration_rows.identify),
+    township=township_named,
     roles=frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "township_clerk"}),
     options=plan_options,
     needs_plan=True,

@@ -223,6 +223,7 @@ KIND: Final = ImportKind(
     apply=_apply,
     undo=_undo,
     blockers=_blockers,
+    yearly=True,
     identity=RowIdentity(index="row_index", of=_identify, who=lambda cells: (cells.get("township", ""), "")),
     roles=frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau"}),
     options=plan_options,

@@ -36,7 +36,9 @@ def home(request: HttpRequest) -> HttpResponse:
     """Choose what the file is, hand it over."""
     kinds = readable_kinds(request)
     wanted = request.POST.get("kind") or request.GET.get("kind", "")
-    kind = next((each for each in kinds if each.name == wanted), kinds[0] if kinds else None)
+    kind = next((each for each in kinds if each.name == wanted), None)
+    if kind is None and kinds:
+        kind = _usual(request, kinds)
     problem = ""
     if request.method == "POST":
         if kind is None or kind.name != wanted:
@@ -48,7 +50,10 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "kinds": kinds,
         "kind": kind,
-        "options": [(option, request.POST.get(option.name, "")) for option in kind.options(request.user)]
+        "options": [
+            (option, request.POST.get(option.name) or request.GET.get(option.name, ""))
+            for option in kind.options(request.user)
+        ]
         if kind
         else [],
         "full_list": bool(request.POST.get("full_list")),
@@ -58,6 +63,14 @@ def home(request: HttpRequest) -> HttpResponse:
         **_history(request, kinds),
     }
     return render(request, "imports/home.html", context, status=400 if problem else 200)
+
+
+def _usual(request: HttpRequest, kinds: list[ImportKind]) -> ImportKind:
+    """What the person handed over last, else the first kind of her post."""
+    last = (
+        ImportBatch.objects.filter(uploaded_by=request.user.pk).order_by("-pk").values_list("kind", flat=True)
+    )
+    return next((each for each in kinds if each.name == last.first()), kinds[0])
 
 
 def _needed(kind: ImportKind) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.utils.translation import gettext as _
 
 from foundation.imports.engine.context import Context
 from foundation.imports.kinds import ImportRefused, Refused
 from townships.models import County, Township
+from townships.unit_names import TownshipNames
 
 
 def county_of(ctx: Context) -> County:
@@ -32,3 +35,14 @@ def unknown_village(township: str, village: str) -> Refused:
     """The answer for a place nobody knows."""
     where = f"{township}{village}"[:40]
     return Refused("unknown_village", _("没有这个村居：%(where)s，请核对镇街和村居名称") % {"where": where})
+
+
+def township_named(ctx: Context) -> Callable[[dict[str, str]], int | None]:
+    """The key of the township a row names; None where it names none, or none of the county."""
+    names = TownshipNames(county_of(ctx))
+
+    def named(cells: dict[str, str]) -> int | None:
+        text = cells.get("township", "")
+        return names.find(text) if text else None
+
+    return named

@@ -274,6 +274,7 @@ KIND: Final = ImportKind(
     findings=_findings,
     undo=_undo,
     blockers=_blockers,
+    yearly=True,
     identity=RowIdentity(index="row_index", of=_identify, who=_who),
     roles=frozenset({"admin", "tax_bureau", "medical_bureau", "hr_bureau", "township_clerk"}),
     writes=("townships_collectingunit",),
