@@ -35,6 +35,7 @@ REASONS: Final[dict[str, Word]] = {
     "unknown_tier": _("没有选档次，或档次不在方案里"),
     "tier_100_not_allowed": _("不能选 100 元档次"),
     "birth_date_missing": _("没有出生日期"),
+    "newborn": _("新生儿，由医保局核定"),
     "tier_not_chosen": _("还没有选档次"),
     "no_clause": _("没有对得上的条文"),
     "route_closed": _("这个途径已经停收"),

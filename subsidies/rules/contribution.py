@@ -41,7 +41,7 @@ def pension_outcomes(plan: Plan, settings: Settings, paid: Sequence[Paid]) -> It
     time = periods(plan, "pension", settings)
     families = (None, *pension.family)
     for regime in time.regimes():
-        base = _pension_base(time, settings, regime)
+        base = _pension_base(time, settings, regime, plan.special_case("pension.late_rule"))
         for tier_place, tier in enumerate((None, *pension.tiers)):
             for paid_place, rule in enumerate((None, *paid)):
                 for family_place, family in enumerate(families):
@@ -57,14 +57,16 @@ def pension_outcomes(plan: Plan, settings: Settings, paid: Sequence[Paid]) -> It
                     yield answer
 
 
-def _pension_base(time: Periods, settings: Settings, regime: int) -> Outcome:
+def _pension_base(time: Periods, settings: Settings, regime: int, case: str | None) -> Outcome:
+    """`case` is the rule that hands payments after the period over to an office."""
     base = Outcome(key=0, decision="accept", timing=TIMINGS[regime], decision_code=time.window.code)
     if regime == BEFORE:
         return replace(base, decision="hold")
     if regime == ROUTE_CLOSED:
         return replace(base, decision="refer", reason="route_closed")
     if regime == AFTER and settings.choice("pension.late_rule") == "refer":
-        return replace(base, decision="refer", reason="out_of_period")
+        code = case or base.decision_code
+        return replace(base, decision="refer", reason="out_of_period", decision_code=code)
     return base
 
 

@@ -26,11 +26,18 @@ _MISSED: Final = "CASE WHEN f.first_enrolment THEN 0 ELSE COALESCE(f.missed_year
 
 
 def newborn(medical: Medical, settings: Settings) -> str | None:
-    """SQL: a newborn paid for within the days that count from birth; None where the setting knows none.
+    """SQL: a newborn covered from birth; None where the setting knows none."""
+    if settings.choice("medical.newborn_rule") != "from_birth":
+        return None
+    return paid_after_birth(medical, settings)
+
+
+def paid_after_birth(medical: Medical, settings: Settings) -> str | None:
+    """SQL: somebody paid for within the days that count from birth; None where the plan has no cover.
 
     The day of birth is not counted: born on 1 March, 90 days end on 30 May.
     """
-    if medical.cover is None or settings.choice("medical.newborn_rule") != "from_birth":
+    if medical.cover is None:
         return None
     days = settings.whole("medical.newborn_days") or 0
     last = date_literal(medical.cover[1])
@@ -62,7 +69,9 @@ def cover_columns(plan: Plan, settings: Settings, context: Context, waiver: str)
     start, rules = [], []
     if born is not None:
         start.append(f"WHEN {born} THEN GREATEST(f.birth_date, {first})")
-        rules.append(f"WHEN {born} THEN {text_literal(_newborn_code(plan))}")
+        rules.append(
+            f"WHEN {born} THEN {text_literal(plan.special_case('medical.newborn_rule') or EXTRA_CODE)}"
+        )
     if broken is not None:
         waits = f"{missed} AND NOT {exempt}" if exempt else missed
         rules.append(f"WHEN {waits} THEN {text_literal(broken.code)}")
@@ -83,12 +92,6 @@ def cover_columns(plan: Plan, settings: Settings, context: Context, waiver: str)
     if rules:
         columns["cover_rule"] = f"CASE {' '.join(rules)} END"
     return columns
-
-
-def _newborn_code(plan: Plan) -> str:
-    """The rule of the plan that names the setting; the setting itself where no rule does."""
-    named = (rule.code for rule in plan.rules if rule.effect.get("setting") == "medical.newborn_rule")
-    return next(named, EXTRA_CODE)
 
 
 def _exempt(settings: Settings, context: Context, waiver: str) -> str | None:

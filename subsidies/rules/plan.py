@@ -49,6 +49,7 @@ REASONS: Final = (
 
 OWN_REASONS: Final = (
     "birth_date_missing",
+    "newborn",
     "tier_not_chosen",
     "no_clause",
     "route_closed",
@@ -449,6 +450,11 @@ class Plan:
     def is_open(self, payer: str) -> bool:
         """Whether the paper leaves a payer unnamed."""
         return any(each.payer == payer for each in self.open_payers)
+
+    def special_case(self, setting: str) -> str | None:
+        """The rule that hands a special case over to an office; `setting` is the reading that makes it one."""
+        found = (rule.code for rule in self.of_kind("special_cases") if rule.effect.get("setting") == setting)
+        return next(found, None)
 
     def of_kind(self, kind: str) -> tuple[RuleRow, ...]:
         return tuple(rule for rule in self.rules if rule.kind == kind)

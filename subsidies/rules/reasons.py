@@ -9,7 +9,9 @@ from typing import Final
 
 from .conditions import AgeReference, Condition, Context, date_literal, either
 from .contribution import paid_rules
+from .cover import paid_after_birth
 from .outcomes import extra_groups
+from .periods import late_from
 from .plan import Exclusion, Plan
 from .settings import Settings
 
@@ -85,6 +87,8 @@ def reasons_against(plan: Plan, insurance: str, settings: Settings) -> Iterator[
     if insurance == "pension" and plan.contribution().tiers:
         yield from _tier_tests(plan, settings, context)
     yield Against("birth_date_missing", "refer", "f.birth_date IS NULL", nearest.code)
+    if insurance == "medical":
+        yield from _newborns(plan, settings)
     if insurance == "pension" and plan.contribution().tiers:
         yield Against("tier_not_chosen", "hold", "f.tier IS NULL", plan.contribution().code)
 
@@ -101,6 +105,16 @@ def _excluded(plan: Plan, insurance: str, settings: Settings, reasons: tuple[str
                 decision = settings.choice("pension.max_age_action")
             if decision != "accept":
                 yield Against(reason, decision, _exclusion_test(plan, settings, exclusion), exclusion.code)
+
+
+def _newborns(plan: Plan, settings: Settings) -> Iterator[Against]:
+    """A newborn paid for after the period, where a plan leaves newborns to an office and says nothing of the price."""
+    case = plan.special_case("medical.newborn_rule")
+    born = paid_after_birth(plan.premium(), settings)
+    if case is None or born is None or settings.choice("medical.newborn_rule") == "from_birth":
+        return
+    late = f"f.payment_date >= {date_literal(late_from(plan, settings))}"
+    yield Against("newborn", "refer", f"{late} AND {born}", case)
 
 
 def _for_either(plan: Plan) -> Iterator[Exclusion]:

@@ -61,7 +61,9 @@ def test_the_reason_of_the_first_day_is_cited() -> None:
         assert told["lines"] == "国办发〔2024〕38号"
 
 
-def test_a_newborn_is_a_local_setting_of_any_plan() -> None:
+@pytest.mark.covers("E041")
+def test_a_newborn_is_a_case_of_the_medical_bureau_or_a_local_setting() -> None:
+    """峄城 leaves newborns to its bureau and prints no price: referred with that clause, until the setting decides."""
     book = plan_from_file(fixture_path("yicheng-2022"))
     row = {
         "subject": 1,
@@ -70,15 +72,24 @@ def test_a_newborn_is_a_local_setting_of_any_plan() -> None:
         "payment_date": "2022-06-01",
     }
     special = price(book, "medical", [row])[0]
+    assert (special["decision"], special["reason"], special["personal_amount"]) == ("refer", "newborn", None)
+    assert "新生儿缴费等业务的核定工作" in explain_decision(book, special)["clause"]
     covered = price(book, "medical", [row], {"medical.newborn_rule": "from_birth"})[0]
-    assert (special["timing"], str(special["personal_amount"]), str(special["benefit_start"])) == (
-        "late", "900.00", "2022-07-02",
-    )  # fmt: skip
     assert (covered["timing"], str(covered["personal_amount"]), str(covered["benefit_start"])) == (
         "on_time", "320.00", "2022-05-01",
     )  # fmt: skip
     older = row | {"birth_date": "2022-03-02"}  # 91 days
-    assert price(book, "medical", [older], {"medical.newborn_rule": "from_birth"})[0]["timing"] == "late"
+    for reading in ({}, {"medical.newborn_rule": "from_birth"}):
+        assert price(book, "medical", [older], reading)[0]["timing"] == "late"
+        assert price(book, "medical", [older], reading)[0]["decision"] == "accept"
+    silent = plan_from_file(fixture_path("dianzi-2018"))
+    asked = {
+        "subject": 1,
+        "birth_date": "2018-02-01",
+        "household_registration": "local",
+        "payment_date": "2018-03-01",
+    }
+    assert price(silent, "medical", [asked], {"medical.fiscal": 450})[0]["decision"] == "accept"
 
 
 def test_a_label_no_figure_has_is_refused() -> None:

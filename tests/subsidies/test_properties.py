@@ -72,7 +72,9 @@ def crowd_of(book: Plan, seed: int, size: int = 250) -> list[dict[str, Any]]:
     rng = random.Random(seed)
     year = book.coverage_year
     tiers: list[Any] = [tier.amount for tier in book.pension.tiers] if book.pension else []
-    born, paid = datetime.date(year - 105, 1, 1), datetime.date(year - 1, 8, 1)
+    born, around = datetime.date(year - 105, 1, 1), datetime.date(year - 1, 8, 1)
+    opens = min(window.opens for window in book.windows)
+    usual = (max(window.closes for window in book.windows if window.kind == "collection") - opens).days
 
     def seldom(share: float, *values: Any) -> Any:
         return rng.choice(values) if rng.random() < share else None
@@ -103,7 +105,9 @@ def crowd_of(book: Plan, seed: int, size: int = 250) -> list[dict[str, Any]]:
             "death_date": seldom(0.03, datetime.date(year - 1, 11, 1)),
             "other_enrolment": seldom(0.06, *OTHER_ENROLMENTS),
             "tier": rng.choice([*tiers, *tiers, Decimal("123.00"), None]) if tiers else None,
-            "payment_date": paid + datetime.timedelta(rng.randrange(550)),
+            "payment_date": opens + datetime.timedelta(rng.randrange(usual + 1))
+            if rng.random() < 0.6
+            else around + datetime.timedelta(rng.randrange(550)),
             "route": rng.choice(ROUTES),
         }
 
