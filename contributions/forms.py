@@ -160,14 +160,30 @@ class ExplainedShareSerializer(serializers.Serializer[Any]):
     lines = serializers.CharField()
 
 
+class SaidSerializer(serializers.Serializer[Any]):
+    """A sentence of why, with the clause it stands on."""
+
+    text = serializers.CharField()
+    rule = serializers.CharField()
+    clause = serializers.CharField()
+    lines = serializers.CharField()
+
+
 class ExplainedChargeSerializer(serializers.Serializer[Any]):
     """Why a resident owes what he owes for one insurance."""
 
     insurance = serializers.CharField()
     decision = serializers.CharField()
     reason = serializers.CharField(allow_null=True)
+    timing = serializers.CharField(allow_null=True)
+    rule = serializers.CharField()
+    clause = serializers.CharField()
+    lines = serializers.CharField()
     benefit_start = serializers.DateField(allow_null=True)
+    benefit_end = serializers.DateField(allow_null=True)
     shares = ExplainedShareSerializer(many=True)
+    warnings = serializers.ListField(child=serializers.CharField())
+    why = SaidSerializer(many=True)
 
 
 class ExplanationSerializer(serializers.Serializer[Any]):

@@ -30,6 +30,7 @@ from enrollment.queries import search_condition
 from foundation.encryption import get_keyring
 from foundation.http import Problem
 from foundation.masking import Audience, mask_number
+from subsidies.rules.plan import Plan
 from townships.models import CollectingUnit, User
 
 # The columns are those of subsidies.rules.facts.FACT_COLUMNS, one row per resident; the evaluator reads nothing else.
@@ -38,7 +39,7 @@ SELECT {subject} AS subject, r.birth_date, nullif(r.sex, '') AS sex, r.registrat
   r.residence_permit, r.in_school, nullif(r.school, '') AS school, r.employee_pension, r.employee_medical,
   m.categories, m.disability_grade,
   fr.kind AS family_kind, fr.lawful_birth AS family_lawful_birth, fr.wife_birth_date AS family_wife_birth_date,
-  NULL::int AS household_members, NULL::int AS household_enrolled, NULL::int AS household_employee_medical,
+  {household},
   g.missed_years::int AS missed_years, g.repaired_years::int AS repaired_years, g.is_new AS first_enrolment,
   r.death_date, nullif(r.other_enrolment, '') AS other_enrolment,
   {tier} AS tier, {day}::date AS payment_date, {route}::text AS route, m.certified, g.registered_on
@@ -55,8 +56,22 @@ LEFT JOIN (
   GROUP BY s.resident_id
 ) m ON m.resident_id = r.id
 {family}
+{members_of_household}
 WHERE r.merged_into_id IS NULL {where}
 """
+# Who of a household lives, has joined medical insurance, and is insured by an employer instead.
+_HOUSEHOLD = """SELECT h.household_id, count(*)::int AS members, count(j.id)::int AS enrolled,
+    (count(*) FILTER (WHERE h.employee_medical AND j.id IS NULL))::int AS employed
+  FROM enrollment_resident h LEFT JOIN enrollment_registration j
+    ON j.resident_id = h.id AND j.insurance = 'medical' AND j.coverage_year = %(year)s
+  WHERE h.merged_into_id IS NULL AND h.left_on IS NULL AND h.household_id IS NOT NULL
+    AND (h.death_date IS NULL OR h.death_date > %(on)s::date) {one}
+  GROUP BY h.household_id"""
+_HOUSEHOLD_OF_FEW = f"""LEFT JOIN LATERAL (
+  {_HOUSEHOLD.replace("{one}", "AND h.household_id = r.household_id")}
+) hh ON true"""
+_HOUSEHOLD_OF_ALL = f"LEFT JOIN ({_HOUSEHOLD.replace('{one}', '')}) hh ON hh.household_id = r.household_id"
+_HOUSEHOLD_COLUMNS = ("household_members", "household_enrolled", "household_employee_medical")
 # The first family record of each: found by index for a few people, read once for a county.
 _FAMILY_OF_FEW = """LEFT JOIN LATERAL (
   SELECT kind, lawful_birth, wife_birth_date FROM enrollment_familyrecord f WHERE f.resident_id = r.id
@@ -77,6 +92,7 @@ def facts_sql(
     whole: bool = False,
     entitled: str = "%(on)s",
     paid: str = "",
+    households: bool = False,
 ) -> str:
     """SQL of the facts of real people; parameters ``on``, ``route``, ``insurance``, ``year`` (and ``tier``).
 
@@ -84,7 +100,8 @@ def facts_sql(
     registration, else the parameter ``tier`` (a quote for another tier). ``subject`` is the key the answers go by;
     ``whole`` is for townships and counties, where everything is read once. ``entitled`` is the day on which special
     groups count. ``paid`` is a table of payments (resident_id, tier, paid_on, entitled_on, route): facts are then those
-    of the people in it, each at his own payment and tier.
+    of the people in it, each at his own payment and tier. ``households`` counts the members of each household, which
+    only a plan that enrols whole households asks for (``needs_households``).
     """
     values = {"day": "%(on)s", "route": "%(route)s", "entitled": entitled, "paid": "", "paid_members": ""}
     tier = "g.tier" if own_tier else "%(tier)s::numeric"
@@ -97,7 +114,22 @@ def facts_sql(
             "paid_members": f"JOIN {paid} d ON d.resident_id = s.resident_id",
         }
     family = _FAMILY_OF_ALL if whole else _FAMILY_OF_FEW
+    counted = zip(_HOUSEHOLD_COLUMNS, ("members", "enrolled", "employed"), strict=True)
+    household = ", ".join(f"hh.{name} AS {column}" for column, name in counted)
+    unknown = ", ".join(f"NULL::int AS {column}" for column in _HOUSEHOLD_COLUMNS)
+    values |= {
+        "household": household if households else unknown,
+        "members_of_household": (_HOUSEHOLD_OF_ALL if whole else _HOUSEHOLD_OF_FEW) if households else "",
+    }
     return _FACTS.format(tier=tier, where=where, members=members, subject=subject, family=family, **values)
+
+
+def needs_households(book: Plan, insurance: str) -> bool:
+    """Whether the plan enrols whole households for this insurance and says so to whoever is not wholly there."""
+    medical = book.medical if insurance == "medical" else None
+    return (
+        bool(medical and medical.household_code) and book.settings.choice("medical.household_mode") == "warn"
+    )
 
 
 def facts_parameters(

@@ -12,10 +12,14 @@ from django.utils.html import format_html
 
 from contributions.funding.marks import not_synced
 from contributions.models import OWN_PARTS, Charge, Decision, PaymentLine
+from contributions.plans.because import Said
 from contributions.queries import NOT_SPONSORED, own_due, short_reason, sponsored_by_registration
+from contributions.services.explain import Explanation, explain_people
+from contributions.words import reason
 from enrollment.models import CollectionPlan, Insurance, Registration, Resident
 from enrollment.queries import search_condition
 from foundation.money import format_yuan
+from subsidies.rules.source import PlanError
 from townships.models import CollectingUnit, User
 
 ZERO = Decimal("0.00")
@@ -36,6 +40,8 @@ class Owed:
     sponsored: Decimal = ZERO
     closed: str = ""
     """Why it is settled without money; whoever turns up to pay all the same may."""
+    told: list[Said] = field(default_factory=list)
+    """Why it is this amount, in sentences with the plan's words; filled for the page of a household."""
 
     @property
     def asked(self) -> Decimal:
@@ -252,6 +258,15 @@ def moved_away(user: User, plan: CollectionPlan | None, unit: CollectingUnit) ->
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Closed:
+    """An insurance a person does not pay for: in a few words why not, and the plan's words."""
+
+    insurance: str
+    why: str
+    told: list[Said]
+
+
 @dataclass
 class Member:
     """A person of a household with what is owed and one line why."""
@@ -265,6 +280,8 @@ class Member:
     """Where he is registered for the season, for somebody who came with it settled elsewhere."""
     not_by_phone: Decimal = ZERO
     """What paying by phone would charge too much, while the tax side does not know yet who pays; nothing else."""
+    shut: list[Closed] = field(default_factory=list)
+    """What he may not join, or not without an office."""
 
 
 def household_members(user: User, household: int, plan: CollectionPlan) -> list[Member]:
@@ -288,6 +305,10 @@ def household_members(user: User, household: int, plan: CollectionPlan) -> list[
         for charge in Charge.objects.visible_to(user).filter(plan=plan, current=True, resident_id__in=ids)
     }
     early = not_synced(user, plan, ids)
+    told = _explained(plan, ids)
+    for pk, charges in owed.items():
+        for each in charges:
+            each.told = told.get(pk, {})[each.insurance].why if each.insurance in told.get(pk, {}) else []
     return [
         Member(
             person,
@@ -297,8 +318,32 @@ def household_members(user: User, household: int, plan: CollectionPlan) -> list[
             else f"{person.unit.township.name}{person.unit.name}",
             registered=registered_elsewhere(person) if person.household_id == household else "",
             not_by_phone=early.get(person.pk, ZERO),
+            shut=_shut({o.insurance for o in owed.get(person.pk, [])}, told.get(person.pk, {})),
         )
         for person in rows
+    ]
+
+
+def _explained(plan: CollectionPlan, residents: list[int]) -> dict[int, dict[str, Explanation]]:
+    """Explanations by resident and insurance; none for a draft whose rules cannot be read."""
+    try:
+        found = explain_people(plan=plan, residents=residents, shut_out=True)
+    except PlanError:
+        return {}
+    return {pk: {each.insurance: each for each in listed} for pk, listed in found.items()}
+
+
+# Why somebody has no pension to pay that nobody at the door needs to be told.
+_EVERYBODY_KNOWS = ("under_16", "in_school")
+
+
+def _shut(due: set[str], told: dict[str, Explanation]) -> list[Closed]:
+    return [
+        Closed(str(Insurance(insurance).label), reason(each.reason), each.why)
+        for insurance, each in told.items()
+        if insurance not in due
+        and each.decision in (Decision.REFUSE, Decision.REFER)
+        and each.reason not in _EVERYBODY_KNOWS
     ]
 
 

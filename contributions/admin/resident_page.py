@@ -25,9 +25,10 @@ from contributions.models import (
     Route,
     TaxEntry,
 )
+from contributions.plans.because import Said
 from contributions.plans.differences import DifferenceWords, Line
-from contributions.services.explain import Explanation, explain
-from contributions.words import TIMINGS, WARNINGS, payer, reason
+from contributions.services.explain import Explanation, explain_people
+from contributions.words import payer
 from enrollment.models import CollectionPlan, Insurance, MarkState, MarkStep, Membership, Resident
 from foundation.audit.models import AuditEvent
 from foundation.clock.services import business_date, offset
@@ -63,11 +64,13 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Clause:
-    """Words of the plan and where they stand."""
+class Why:
+    """A sentence, the words of the plan it stands on and where these stand; words said above are not said again."""
 
     text: str
-    cite: str
+    clause: str = ""
+    cite: str = ""
+    alert: bool = False
 
 
 @dataclass
@@ -82,10 +85,9 @@ class InsuranceView:
     standing: Standing | None
     parts: list[Part] = field(default_factory=list)
     total: Decimal = ZERO
-    clauses: list[Clause] = field(default_factory=list)
+    why: list[Why] = field(default_factory=list)
+    groups: list[Why] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    benefit_start: date | None = None
-    benefit_end: date | None = None
     difference: Line | None = None
     """What would be due now, where somebody who has paid is another case today."""
 
@@ -222,15 +224,16 @@ def _insurances(resident: Resident, own: dict[str, tuple[Charge, Standing]]) -> 
     if plan is None:
         return []
     try:
-        explained = {e.insurance: e for e in explain(plan=plan, resident=resident)}
+        told = explain_people(plan=plan, residents=[resident.pk], shut_out=True)
+        explained = {each.insurance: each for each in told.get(resident.pk, [])}
     except PlanError:  # a draft that cannot be read yet: what is due and paid is still shown
         explained = {}
     shares: dict[int, list[ChargeShare]] = {}
     for share in ChargeShare.objects.filter(charge__in=[c for c, _s in own.values()]).order_by("pk"):
         shares.setdefault(share.charge_id, []).append(share)
-    told = PaidDifference.objects.filter(resident=resident, plan=plan, standing=True)
+    found = PaidDifference.objects.filter(resident=resident, plan=plan, standing=True)
     words = DifferenceWords(plan)
-    differences = {row.insurance: words.line(row) for row in told.select_related("resident", "case")}
+    differences = {row.insurance: words.line(row) for row in found.select_related("resident", "case")}
     disbursed = {
         row["registration"]: row
         for row in PaymentLine.objects.filter(
@@ -288,12 +291,9 @@ def _insurance(
     }.get(decision, ("", "info"))
     view = InsuranceView(title, str(decision.label), css, icon, charge, standing)
     if told is not None:
-        view.clauses = _clauses(plan, told)
-        view.notes = [reason(told.reason)] if told.reason else []
-        if told.timing not in ("", "on_time"):
-            view.notes.append(str(TIMINGS.get(told.timing, told.timing)))
-        view.notes += [str(WARNINGS.get(w, w)) for w in told.warnings]
-        view.benefit_start, view.benefit_end = told.benefit_start, told.benefit_end
+        quoted: set[str] = set()
+        view.why = _cited(plan, told.why, quoted)
+        view.groups = _cited(plan, told.groups, quoted)
     if charge is not None:
         _fill_parts(view, plan, charge, shares.get(charge.pk, []))
     return view
@@ -316,18 +316,20 @@ def _fill_parts(view: InsuranceView, plan: CollectionPlan, charge: Charge, share
     view.total = start
 
 
-def _clauses(plan: CollectionPlan, told: Explanation) -> list[Clause]:
-    quoted: dict[str, Clause] = {}
-    for text, lines in [(p.clause, p.lines) for p in told.parts] + [(told.clause, told.lines)]:
-        if text and text not in quoted:
-            where = plan.document_number or plan.name
-            cite = (
-                _("%(paper)s，第 %(lines)s 行") % {"paper": where, "lines": lines.lstrip("L")}
-                if lines
-                else where
-            )
-            quoted[text] = Clause(text, cite)
-    return list(quoted.values())
+def _cited(plan: CollectionPlan, said: Iterable[Said], quoted: set[str]) -> list[Why]:
+    """Sentences with their clauses; ``quoted`` are those that stand on the page already."""
+    found = []
+    paper = plan.document_number or plan.name
+    for each in said:
+        if not each.clause:
+            found.append(Why(each.text, alert=each.alert))
+            continue
+        values = {"paper": paper, "lines": each.lines.lstrip("L")}
+        own = each.lines.startswith("L")
+        cite = _("%(paper)s，第 %(lines)s 行") % values if own else each.lines
+        found.append(Why(each.text, "" if each.clause in quoted else each.clause, cite, each.alert))
+        quoted.add(each.clause)
+    return found
 
 
 _ACTS = {

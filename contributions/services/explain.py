@@ -1,8 +1,8 @@
-"""Every yuan of a resident's charges with its clause."""
+"""Every yuan of a resident's charges with its clause, and in sentences why it is so."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -11,8 +11,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from contributions.models import Charge
+from contributions.plans.because import Said, because, other_groups
 from contributions.queries import sponsored_by_registration
-from contributions.services.quotes import evaluate_resident, unreadable_plan
+from contributions.services.quotes import Answered, evaluate_people, unreadable_plan
 from enrollment.models import CollectionPlan, Registration, Resident
 from foundation.audit.services import record
 from foundation.clock.services import business_date
@@ -23,6 +24,7 @@ from subsidies.rules.source import PlanError
 from townships.models import User
 
 ZERO = Decimal("0.00")
+ROUTE = "village"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,11 @@ class ExplainedPart:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a resident owes what he owes for one insurance."""
+    """Why a resident owes what he owes for one insurance.
+
+    ``why`` says it in sentences with their clauses; ``groups`` names the special groups that changed nothing, which
+    only an office reads.
+    """
 
     insurance: str
     decision: str
@@ -52,6 +58,8 @@ class Explanation:
     parts: list[ExplainedPart]
     warnings: list[str]
     total: Decimal | None
+    why: list[Said]
+    groups: list[Said]
 
     def as_json(self) -> dict[str, Any]:
         """As the command and the API give it."""
@@ -59,7 +67,12 @@ class Explanation:
             "insurance": self.insurance,
             "decision": self.decision,
             "reason": self.reason or None,
+            "timing": self.timing or None,
+            "rule": self.rule,
+            "clause": self.clause,
+            "lines": self.lines,
             "benefit_start": self.benefit_start,
+            "benefit_end": self.benefit_end,
             "shares": [
                 {
                     "payer": p.payer,
@@ -70,6 +83,8 @@ class Explanation:
                 }
                 for p in self.parts
             ],
+            "warnings": self.warnings,
+            "why": [said.as_json() for said in self.why],
         }
 
 
@@ -79,33 +94,53 @@ def explain(*, plan: CollectionPlan, resident: Resident, on: date | None = None)
     A charge tells its own amounts: it may have been kept as it was paid, or priced by an earlier version of the plan.
     The caller's scope decides whether the resident is seen at all.
     """
-    registered = set(
-        Registration.objects.filter(resident=resident, coverage_year=plan.coverage_year).values_list(
-            "insurance", flat=True
-        )
-    )
-    sponsored = _sponsored(plan, resident)
-    standing = Charge.objects.filter(resident=resident, plan=plan, current=True).prefetch_related("shares")
-    charges = {charge.insurance: charge for charge in standing} if on is None else {}
-    answers = []
+    return explain_people(plan=plan, residents=[resident.pk], on=on).get(resident.pk, [])
+
+
+def explain_people(
+    *, plan: CollectionPlan, residents: Sequence[int], on: date | None = None, shut_out: bool = False
+) -> dict[int, list[Explanation]]:
+    """``explain`` for the members of a household: a fixed number of questions, whatever their number.
+
+    With ``shut_out`` also why somebody may not join pension, or not without an office. Raises subsidies' PlanError for
+    a draft whose rules cannot be read.
+    """
+    year = plan.coverage_year
+    registrations = Registration.objects.filter(resident__in=residents, coverage_year=year)
+    registered = {
+        pk: (resident, insurance)
+        for pk, resident, insurance in registrations.values_list("pk", "resident_id", "insurance")
+    }
+    pledged = {
+        registered[pk]: each.pledged
+        for pk, each in sponsored_by_registration(registration_id__in=list(registered)).items()
+    }
+    standing = Charge.objects.filter(resident__in=residents, plan=plan, current=True).prefetch_related("shares")
+    charges = {(each.resident_id, each.insurance): each for each in standing}
+    today = on or business_date(plan.county.code)
+    found: dict[int, list[Explanation]] = {}
     for insurance in plan.insurances:
-        if insurance == "pension" and insurance not in registered:
-            continue
-        charge = charges.get(insurance)
-        if charge is not None:
-            book, answer = rule_book_of(plan, charge.plan_version), _answer_of(charge)
-        else:
-            day = on or business_date(plan.county.code)
+        owed = {pk: charges.get((pk, insurance)) if on is None else None for pk in residents}
+        days = {pk: charge.priced_on if charge is not None else today for pk, charge in owed.items()}
+        answers = evaluate_people(plan=plan, insurance=insurance, residents=residents, on=days, route=ROUTE)
+        for pk, answered in answers.items():
+            charge, key = owed[pk], (pk, insurance)
+            shut = shut_out and answered.answer["decision"] in ("refuse", "refer")
+            if insurance == "pension" and key not in registered.values() and not shut:
+                continue  # nobody is asked to join pension
             book = rule_book(plan)
-            answer = evaluate_resident(
-                plan=plan, insurance=insurance, resident=resident.pk, on=day, route="village"
-            )
-        answers.append(_said(insurance, book, answer, sponsored.get(insurance, ZERO)))
-    return answers
+            if charge is not None:
+                book = rule_book_of(plan, charge.plan_version)
+                answered = replace(answered, answer=_answer_of(charge, answered.answer["warnings"]))
+            found.setdefault(pk, []).append(_explanation(insurance, book, answered, pledged.get(key, ZERO)))
+    return found
 
 
-def _answer_of(charge: Charge) -> dict[str, Any]:
-    """A charge as the evaluator answered: what the table keeps as 0.00 or an empty word is nothing again."""
+def _answer_of(charge: Charge, warnings: Sequence[str]) -> dict[str, Any]:
+    """A charge as the evaluator answered: what the table keeps as 0.00 or an empty word is nothing again.
+
+    ``warnings`` of today are told with it: a household may have become whole since.
+    """
     shares = sorted(charge.shares.all(), key=lambda share: share.pk)
     medical = charge.insurance == "medical"
     codes = ("standard_code", "waiver_code", "subsidy_code", "family_code", "decision_code")
@@ -120,7 +155,7 @@ def _answer_of(charge: Charge) -> dict[str, Any]:
         "total_amount": charge.total_amount,
         "benefit_start": charge.benefit_start,
         "benefit_end": charge.benefit_end,
-        "warnings": charge.warnings,
+        "warnings": list(warnings),
         **{code: getattr(charge, code) or None for code in codes},
         **{
             f"{name}_{place}": getattr(shares[place - 1], field) if len(shares) >= place else None
@@ -130,7 +165,8 @@ def _answer_of(charge: Charge) -> dict[str, Any]:
     }
 
 
-def _said(insurance: str, book: Plan, answer: Mapping[str, Any], pledged: Decimal) -> Explanation:
+def _explanation(insurance: str, book: Plan, answered: Answered, pledged: Decimal) -> Explanation:
+    answer, facts = answered.answer, answered.facts
     parts = [ExplainedPart(**part) for part in explain_parts(book, answer)]
     decision = explain_decision(book, answer)
     return Explanation(
@@ -146,18 +182,9 @@ def _said(insurance: str, book: Plan, answer: Mapping[str, Any], pledged: Decima
         parts=_with_sponsor(book, parts, pledged),
         warnings=list(answer["warnings"] or []),
         total=answer["total_amount"],
+        why=because(book, insurance, answer, facts),
+        groups=other_groups(book, insurance, answer, facts),
     )
-
-
-def _sponsored(plan: CollectionPlan, resident: Resident) -> dict[str, Decimal]:
-    """Yuan that sponsors have promised or paid of a resident's own parts, by insurance."""
-    registrations = dict(
-        Registration.objects.filter(resident=resident, coverage_year=plan.coverage_year).values_list(
-            "pk", "insurance"
-        )
-    )
-    found = sponsored_by_registration(registration_id__in=list(registrations))
-    return {registrations[pk]: each.pledged for pk, each in found.items() if each.pledged}
 
 
 def _with_sponsor(book: Plan, parts: list[ExplainedPart], pledged: Decimal) -> list[ExplainedPart]:

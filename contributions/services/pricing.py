@@ -19,7 +19,7 @@ from typing import Any, Final
 from django.db import connection
 
 from contributions.models import OWN_PARTS, Decision
-from contributions.queries import facts_parameters, facts_sql
+from contributions.queries import facts_parameters, facts_sql, needs_households
 from contributions.services.quotes import entitlement_day
 from enrollment.models import CollectionPlan
 from subsidies.rules.evaluator import evaluation_sql
@@ -153,7 +153,10 @@ def drop(cursor: Any) -> None:
 
 
 def _answer(cursor: Any, run: Run) -> None:
-    facts = facts_sql(where=run.where, members=run.members, whole=not run.few, entitled="%(entitled)s")
+    facts = facts_sql(
+        where=run.where, members=run.members, whole=not run.few, entitled="%(entitled)s",
+        households=needs_households(run.book, run.insurance),
+    )  # fmt: skip
     run.execute(
         cursor,
         f"CREATE TEMPORARY TABLE {ANSWERS} ON COMMIT DROP AS"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,11 +11,12 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from contributions.queries import facts_parameters, facts_sql
+from contributions.queries import facts_parameters, facts_sql, needs_households
 from enrollment.models import CollectionPlan, Insurance, Registration, Window
 from foundation.http import Problem
 from subsidies.queries import rule_book
 from subsidies.rules.evaluator import evaluation_sql
+from subsidies.rules.facts import FACT_COLUMNS, RESULT_COLUMNS
 from subsidies.rules.plan import Plan
 from subsidies.rules.source import PlanError
 
@@ -46,7 +49,7 @@ def evaluate_resident(
     parameters |= {"resident": resident, "tier": tier}
     facts = facts_sql(
         where="AND r.id = %(resident)s", members="AND s.resident_id = %(resident)s", own_tier=tier is None,
-        entitled="%(entitled)s",
+        entitled="%(entitled)s", households=needs_households(book, insurance),
     )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(
@@ -56,6 +59,45 @@ def evaluate_resident(
         assert row is not None
         assert cursor.description is not None
         return dict(zip((c.name for c in cursor.description), row, strict=True))
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The evaluator's answer about one person (RESULT_COLUMNS) and the facts it rests on (FACT_COLUMNS)."""
+
+    answer: dict[str, Any]
+    facts: dict[str, Any]
+
+
+def evaluate_people(
+    *, plan: CollectionPlan, insurance: str, residents: Sequence[int], on: Mapping[int, date], route: str
+) -> dict[int, Answered]:
+    """Answers for a few people by resident, each for his own day in ``on``; one statement a day that occurs."""
+    book = rule_book(plan)
+    facts = facts_sql(
+        where="AND r.id = ANY(%(residents)s)", members="AND s.resident_id = ANY(%(residents)s)",
+        entitled="%(entitled)s", households=needs_households(book, insurance),
+    )  # fmt: skip
+    statement = (
+        f"WITH facts AS MATERIALIZED ({facts}), answers AS ({evaluation_sql(book, insurance, facts='facts')})"
+        " SELECT a.*, f.* FROM answers a JOIN facts f ON f.subject = a.subject"
+    )
+    found: dict[int, Answered] = {}
+    width = len(RESULT_COLUMNS)
+    for day in dict.fromkeys(on[resident] for resident in residents):
+        asked = [resident for resident in residents if on[resident] == day]
+        parameters = facts_parameters(
+            insurance=insurance, year=plan.coverage_year, on=day, route=route,
+            entitled=entitlement_day(book, day),
+        )  # fmt: skip
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters | {"residents": asked})
+            for row in cursor.fetchall():
+                answer = dict(zip(RESULT_COLUMNS, row[:width], strict=True))
+                found[answer["subject"]] = Answered(
+                    answer, dict(zip(FACT_COLUMNS, row[width:], strict=True))
+                )
+    return found
 
 
 def unreadable_plan() -> Problem:

@@ -6,15 +6,21 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
 
+from contributions.models import Decision
+from contributions.plans.because import Said
 from contributions.services.explain import explain
-from enrollment.models import Resident
+from contributions.words import payer
+from enrollment.models import Insurance, Resident
 from enrollment.queries import find_plan
 from foundation.audit.services import record
 from foundation.commands import PortalCommand, Unusable
 from foundation.encryption import get_keyring
 from foundation.identity import read_number
 from foundation.scope.context import places_scope
+from subsidies.rules.source import PlanError
+from subsidies.services.messages import describe
 from townships.queries import county_places
 
 
@@ -30,7 +36,7 @@ class Command(PortalCommand):
     def run(self, options: dict[str, Any]) -> tuple[str, dict[str, Any], bool]:
         plan = find_plan(options["plan"])
         if plan is None:
-            raise Unusable(f"no plan {options['plan']!r} is loaded; run load_plan first")
+            raise Unusable(_("没有载入方案 {plan}，请先运行 load_plan").format(plan=options["plan"]))
         number = read_number(options["resident"], date.max)
         if not number.ok:
             raise Unusable(number.message)
@@ -41,8 +47,11 @@ class Command(PortalCommand):
                 merged_into=None,
             ).first()
             if resident is None:
-                raise Unusable(f"nobody with this number is registered in {plan.county.name}")
-            answers = explain(plan=plan, resident=resident)
+                raise Unusable(_("{county}没有这个身份证号的居民").format(county=plan.county.name))
+            try:
+                answers = explain(plan=plan, resident=resident)
+            except PlanError as error:
+                raise Unusable(f"{plan.code}: {describe(error)}") from None
             record(
                 by=None,
                 action="explain",
@@ -52,8 +61,12 @@ class Command(PortalCommand):
             )
         lines = []
         for answer in answers:
-            lines.append(
-                f"{answer.insurance}: {answer.decision} {answer.reason} cover from {answer.benefit_start}"
-            )
-            lines += [f"  {p.amount:>9} {p.payer:<26} {p.rule}  {p.clause} [{p.lines}]" for p in answer.parts]
+            lines.append(f"{Insurance(answer.insurance).label}：{Decision(answer.decision).label}")
+            lines += [f"  {p.amount:>9} {payer(p.payer, plan.document.get('payers'))}" for p in answer.parts]
+            lines += [f"  {s.text} {_quoted(s)}".rstrip() for s in answer.why]
         return "\n".join(lines), {"charges": [a.as_json() for a in answers]}, True
+
+
+def _quoted(said: Said) -> str:
+    """The clause of a sentence as a paper would cite it."""
+    return f"「{said.clause}」[{said.lines}]" if said.clause else ""
