@@ -115,7 +115,9 @@ def explain_people(
         registered[pk]: each.pledged
         for pk, each in sponsored_by_registration(registration_id__in=list(registered)).items()
     }
-    standing = Charge.objects.filter(resident__in=residents, plan=plan, current=True).prefetch_related("shares")
+    standing = Charge.objects.filter(resident__in=residents, plan=plan, current=True).prefetch_related(
+        "shares"
+    )
     charges = {(each.resident_id, each.insurance): each for each in standing}
     today = on or business_date(plan.county.code)
     found: dict[int, list[Explanation]] = {}

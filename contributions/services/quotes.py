@@ -94,9 +94,7 @@ def evaluate_people(
             cursor.execute(statement, parameters | {"residents": asked})
             for row in cursor.fetchall():
                 answer = dict(zip(RESULT_COLUMNS, row[:width], strict=True))
-                found[answer["subject"]] = Answered(
-                    answer, dict(zip(FACT_COLUMNS, row[width:], strict=True))
-                )
+                found[answer["subject"]] = Answered(answer, dict(zip(FACT_COLUMNS, row[width:], strict=True)))
     return found
 
 

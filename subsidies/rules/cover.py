@@ -14,36 +14,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from .births import newborn
 from .claims import certified_since
 from .conditions import Condition, Context, date_literal, either, text_literal
 from .outcomes import EXTRA_CODE, extra_groups
 from .periods import late_from
-from .plan import Interruption, Medical, Plan, Waiting
+from .plan import Interruption, Plan, Waiting
 from .settings import WAIVED, Settings
 
 _MISSED: Final = "CASE WHEN f.first_enrolment THEN 0 ELSE COALESCE(f.missed_years, 0) END"
 """Whoever enrols for the first time has missed nothing."""
-
-
-def newborn(medical: Medical, settings: Settings) -> str | None:
-    """SQL: a newborn covered from birth; None where the setting knows none."""
-    if settings.choice("medical.newborn_rule") != "from_birth":
-        return None
-    return paid_after_birth(medical, settings)
-
-
-def paid_after_birth(medical: Medical, settings: Settings) -> str | None:
-    """SQL: somebody paid for within the days that count from birth; None where the plan has no cover.
-
-    The day of birth is not counted: born on 1 March, 90 days end on 30 May.
-    """
-    if medical.cover is None:
-        return None
-    days = settings.whole("medical.newborn_days") or 0
-    last = date_literal(medical.cover[1])
-    return (
-        f"(f.birth_date <= LEAST(f.payment_date, {last}) AND f.payment_date - f.birth_date <= {days}) IS TRUE"
-    )
 
 
 def cover_columns(plan: Plan, settings: Settings, context: Context, waiver: str) -> Mapping[str, str]:

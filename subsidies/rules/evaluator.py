@@ -22,10 +22,11 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final
 
+from .births import newborn
 from .claims import certified_since, medical_limits
 from .conditions import date_literal, either, text_literal
 from .contribution import paid_rules, pension_outcomes
-from .cover import cover_columns, newborn
+from .cover import cover_columns
 from .facts import FACT_COLUMNS, RESULT_COLUMNS
 from .outcomes import Outcome
 from .periods import AFTER, BEFORE, GAP, LATE, ON_TIME, ROUTE_CLOSED, periods, timing

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from .births import paid_after_birth
 from .conditions import AgeReference, Condition, Context, date_literal, either
 from .contribution import paid_rules
-from .cover import paid_after_birth
 from .outcomes import extra_groups
 from .periods import late_from
 from .plan import Exclusion, Plan

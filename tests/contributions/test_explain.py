@@ -270,5 +270,5 @@ def test_a_household_is_explained_by_a_fixed_number_of_questions(
     assess(by=None, plan=shanting.plan)
     explain_people(plan=shanting.plan, residents=people[:1])
     for asked in (people[:1], people):
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(7):
             explain_people(plan=shanting.plan, residents=asked)
