@@ -116,7 +116,10 @@ def _query(wanted: Filter) -> str:
 
 
 def _chosen(request: HttpRequest, *, own: bool) -> list[ReturnedRow]:
-    """The rows ticked, or all that the page was narrowed to; ``own`` leaves out what names a township in others' files."""
+    """The rows ticked, or all that the page was narrowed to; ``own`` takes those of the sender's own files alone.
+
+    Raises Http404 for a row beyond the person's sight, ImportRefused for one of somebody else's file.
+    """
     user: Any = request.user
     visible: QuerySet[ReturnedRow] = ReturnedRow.objects.visible_to(user)
     if request.POST.get("all"):
@@ -134,7 +137,7 @@ def _chosen(request: HttpRequest, *, own: bool) -> list[ReturnedRow]:
         kinds = [kind.name for kind in kinds_for(user)]
         sent = visible.filter(pk__in=ReturnedRow.objects.sent_by(user).values("pk"), batch__kind__in=kinds)
         if not request.POST.get("all") and sent.count() != visible.count():
-            raise PermissionDenied
+            raise ImportRefused(_("别的单位的名单由报送单位销掉；您可以记下已告知本人。什么都没有变"))
         visible = sent
     return list(visible.order_by("pk")[:_AT_ONCE])
 
@@ -154,9 +157,9 @@ def close(request: HttpRequest) -> HttpResponse:
     """Close rows with what came of them."""
     if not _may_act(request.user):
         raise PermissionDenied
-    rows = _chosen(request, own=True)
 
     def do() -> str:
+        rows = _chosen(request, own=True)
         done = close_rows(by=request.user, rows=rows, reason=request.POST.get("reason", ""))
         return _("已销掉 %(n)s 行") % {"n": f"{done:,}"}
 
@@ -170,10 +173,10 @@ def tell(request: HttpRequest) -> HttpResponse:
     if not _may_act(request.user):
         raise PermissionDenied
     user: Any = request.user
-    rows = _chosen(request, own=False)
     today = business_date(user.county_code)
 
     def do() -> str:
+        rows = _chosen(request, own=False)
         on = _day(request.POST.get("on", ""), today)
         done = tell_rows(by=user, rows=rows, on=on, how=request.POST.get("how", ""), today=today)
         return _("已记下告知 %(n)s 人") % {"n": f"{done:,}"}
