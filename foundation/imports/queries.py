@@ -100,7 +100,10 @@ def open_lists(user: Any, today: date) -> list[OpenList]:
     for pk, row in rows.items():
         batch = batches[pk]
         day = timezone.localtime(batch.uploaded_at).date()
-        key = (batch.kind, batch.county_code, batch.plan_code, batch.uploaded_by_id, day)
+        # A sender of part of the county may be held to a plan of its own.
+        sender = batch.uploaded_by
+        own_place = sender.pk if sender is not None and not getattr(sender, "sees_county", True) else None
+        key = (batch.kind, batch.county_code, batch.plan_code, own_place, day)
         if key not in known:
             known[key] = deadline_of(batch)
         deadline = known[key]

@@ -18,7 +18,7 @@
     for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = count === 0;
   }
 
-  every.closest("th").hidden = false;
+  every.hidden = false;
   every.addEventListener("change", () => {
     for (const box of boxes) box.checked = every.checked;
     show();

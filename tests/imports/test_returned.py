@@ -6,7 +6,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -273,3 +275,23 @@ def test_a_townships_clerk_hears_of_the_rows_that_name_her_township(desk: Desk) 
     other = batch.returned_rows.get(source_row=4)
     assert client.post(reverse("imports:tell"), {"row": other.pk, "how": "visit"}).status_code == 404
     assert "山亭区民政局" in _text(_client(desk, "clerk_yi").get(reverse("imports:returned")))
+
+
+def test_more_lists_ask_no_more_questions(desk: Desk) -> None:
+    """The page of returned rows and the history cost the same queries for one list as for five."""
+    user, client = desk.cast.user("department"), _client(desk, "department")
+
+    def costs() -> list[int]:
+        found = []
+        for name in ("imports:returned", "imports:home"):
+            with CaptureQueriesContext(connection) as queries:
+                assert client.get(reverse(name)).status_code == 200
+            found.append(len(queries))
+        return found
+
+    desk.take("category", _list("周一"), by=user, category_code="dibao")
+    costs()
+    before = costs()
+    for code in ("disabled", "orphan", "tekun", "youfu"):
+        desk.take("category", _list("周二", "周三"), by=user, category_code=code)
+    assert costs() == before

@@ -177,7 +177,9 @@ class _Copy:
         if self._carry("sharedStrings", "xl/sharedStrings.xml"):
             book["rIdTexts"] = ("sharedStrings", "sharedStrings.xml")
             types["/xl/sharedStrings.xml"] = f"{_DOCUMENT}.sharedStrings+xml"
-        if self._carry("theme", "xl/theme/theme1.xml"):
+        theme = self._role("theme")
+        if theme is not None and b":embed" not in theme and b":link" not in theme:  # pictures stay behind
+            self._add("xl/theme/theme1.xml", theme)
             book["rIdTheme"] = ("theme", "theme/theme1.xml")
             types["/xl/theme/theme1.xml"] = "application/vnd.openxmlformats-officedocument.theme+xml"
         for index in noted:
@@ -189,7 +191,7 @@ class _Copy:
         self._add("[Content_Types].xml", _content_types(types))
 
     def _carry(self, role: str, path: str) -> bool:
-        """Copy a part as it is: texts and theme hold nothing that acts."""
+        """Copy a part as it is: texts hold nothing that acts."""
         found = next((path for kind, path in self._related.values() if kind == role), "")
         if found.lower() not in self._names:
             return False

@@ -197,6 +197,8 @@ class Sheet:
                 view.set("tabSelected", "1")
                 # It may have been left far below, where rows are hidden now.
                 view.attrib.pop("topLeftCell", None)
+                for pane in view.iter(main("pane")):
+                    pane.attrib.pop("topLeftCell", None)
 
     def _bytes(self, element: Any) -> bytes:
         text = bytes(etree.tostring(element, encoding="UTF-8", with_tail=False))
