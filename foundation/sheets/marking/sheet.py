@@ -198,7 +198,9 @@ class Sheet:
                 # It may have been left far below, where rows are hidden now.
                 view.attrib.pop("topLeftCell", None)
                 for pane in view.iter(main("pane")):
-                    pane.attrib.pop("topLeftCell", None)
+                    if str(pane.get("state", "")).startswith("frozen"):
+                        across, down = (int(float(pane.get(name, "0"))) for name in ("xSplit", "ySplit"))
+                        pane.set("topLeftCell", f"{column_name(across)}{down + 1}")
 
     def _bytes(self, element: Any) -> bytes:
         text = bytes(etree.tostring(element, encoding="UTF-8", with_tail=False))
