@@ -14,7 +14,7 @@ from defusedxml.ElementTree import iterparse
 from lxml import etree
 
 from foundation.parsing.limits import Limits, Refusal
-from foundation.parsing.serve import MERGED, Sheet
+from foundation.parsing.serve import MERGED, Sheet, line_of
 
 _CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _SPREADSHEET: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
@@ -50,9 +50,9 @@ class Markup:
         """How many rows a table has."""
         return len(self._tables[sheet.place].rows)
 
-    def cells(self, sheet: Sheet) -> Iterator[list[str]]:
-        """Yield a table's rows as text."""
-        return iter(self._tables[sheet.place].rows)
+    def lines(self, sheet: Sheet) -> Iterator[bytes]:
+        """Yield a table's rows."""
+        return map(line_of, self._tables[sheet.place].rows)
 
 
 def open_book(file: BinaryIO, limits: Limits) -> Markup:

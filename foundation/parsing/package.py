@@ -40,7 +40,11 @@ _LAST_ROW: Final = 1_048_576
 _BLOCK: Final = 1 << 20
 _OVERLAP: Final = 1 << 14
 _MOST_MARKS: Final = 1_000_000
+_MOST_KEPT: Final = 32 << 20
+_ROW_NUMBER: Final = re.compile(rb'<row r="(\d{1,7})"')
+_MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
 _DIRECTORIES: Final = ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
+_KEPT: Final = frozenset({*_DIRECTORIES, "xl/styles.xml"})
 _RELATIONS: Final = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
 
 UNCACHED: Final = "uncached"
@@ -48,14 +52,8 @@ FAILED: Final = "failed"
 
 Marks = dict[int, dict[int, str]]
 """Row (from 1) and column (from 0) of cells that hold no value, and why: `UNCACHED` or `FAILED`."""
-
-
-@dataclass(slots=True)
-class Package:
-    """What the measuring found beside its limits: blank cells that are not, by the sheet's place; macros, links."""
-
-    marks: dict[int, Marks] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+Area = tuple[int, int, int, int]
+"""Merged cells: first row and column, last row and column, from 0."""
 
 
 def _unpack(file: BinaryIO, info: zipfile.ZipInfo, limits: Limits, budget: int) -> Iterator[bytes]:
@@ -65,7 +63,7 @@ def _unpack(file: BinaryIO, info: zipfile.ZipInfo, limits: Limits, budget: int) 
     if len(header) < 30 or header[:4] != b"PK\x03\x04":
         raise Refusal("broken")
     file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
-    left, size = info.compress_size, 0
+    left, size, check = info.compress_size, 0, 0
     inflate = zlib.decompressobj(-15) if info.compress_type == zipfile.ZIP_DEFLATED else None
     if inflate is None and info.compress_type != zipfile.ZIP_STORED:
         raise Refusal("broken")
@@ -78,13 +76,14 @@ def _unpack(file: BinaryIO, info: zipfile.ZipInfo, limits: Limits, budget: int) 
                 raise Refusal("broken") from None
             packed = inflate.unconsumed_tail if inflate else b""
             size += len(block)
+            check = zlib.crc32(block, check)
             dense = size > limits.ratio_free_bytes and size > limits.ratio * max(info.compress_size, 1)
             if size > budget or dense:
                 raise Refusal("too_big")
             yield block
             if not block:
                 break
-    if left > 0 or (inflate is not None and not inflate.eof):
+    if left > 0 or (inflate is not None and not inflate.eof) or check != info.CRC:
         raise Refusal("broken")
 
 
@@ -95,35 +94,6 @@ def _overlapping(blocks: Iterator[bytes]) -> Iterator[bytes]:
         joined = tail + block
         tail = joined[-_OVERLAP:]
         yield joined
-
-
-class _Sheet:
-    """One look at a worksheet's text: how far it may reach, how many cells, which of them are blank and why."""
-
-    def __init__(self, packed_bytes: int, limits: Limits) -> None:
-        self._most_cells = min(limits.cells, max(limits.cells_free, limits.cells_per_byte * packed_bytes))
-        self._cells = 0
-        self._count = 0
-        self.compact = True
-        self.marks: Marks = {}
-
-    def look(self, block: bytes, joined: bytes) -> None:
-        """Take the next block; `joined` begins with the end of the one before."""
-        self._cells += sum(map(block.count, _CELL_TAGS))
-        if self._cells > self._most_cells:
-            raise Refusal("too_big")
-        self.compact = self.compact and not _FAR.search(joined)
-        if b"<f" in joined or b":f" in joined:
-            self._mark(_UNCACHED, joined, UNCACHED)
-        if b't="e"' in joined:
-            self._mark(_FAILED, joined, FAILED)
-
-    def _mark(self, pattern: re.Pattern[bytes], joined: bytes, why: str) -> None:
-        for name, row in pattern.findall(joined):
-            self._count += 1
-            if self._count > _MOST_MARKS:
-                raise Refusal("formulas")
-            self.marks.setdefault(int(row), {})[_column_number(name) - 1] = why
 
 
 def _check_rectangle(blocks: Iterator[bytes], limits: Limits) -> None:
@@ -179,79 +149,161 @@ def _other_package(named: dict[str, zipfile.ZipInfo]) -> str:
     return "archive"
 
 
-def measure(file: BinaryIO, limits: Limits) -> Package:
-    """Raise Refusal unless the zip is a workbook within `limits`; return what else was seen."""
-    named = _directory(file, limits)
-    package = Package()
-    if any(name.endswith("vbaproject.bin") for name in named):
-        package.notes.append("macros")
-    if any(name.startswith("xl/externallinks/") for name in named):
-        package.notes.append("links")
-    budget = limits.unpacked_bytes
-    found: dict[str, Marks] = {}
-    small: dict[str, bytes] = {}
-    for name, part in named.items():
-        if not name.endswith((".xml", ".rels", ".bin")):
-            continue
-        size = _look_through(file, name, part, limits, budget, found, small)
-        budget -= size
-    if any(found.values()):
-        package.marks = _by_place(small, found)
-    return package
+@dataclass(frozen=True, slots=True)
+class SheetPart:
+    """A sheet as the workbook lists it; `path` is empty where its part is not found, or is no worksheet."""
+
+    name: str
+    visible: bool
+    path: str
 
 
-def _look_through(
-    file: BinaryIO,
-    name: str,
-    part: zipfile.ZipInfo,
-    limits: Limits,
-    budget: int,
-    found: dict[str, Marks],
-    small: dict[str, bytes],
-) -> int:
-    """Unpack one part, check what it holds, note what is to be remembered; return its bytes."""
-    worksheet = name.startswith("xl/worksheets/") and name.endswith(".xml")
-    sheet = _Sheet(part.compress_size, limits) if worksheet else None
-    kept: list[bytes] = []
-    size, run, tail = 0, 0, b""
-    for block in _unpack(file, part, limits, budget):
-        size += len(block)
-        last = block.rfind(b"<")
-        run = run + len(block) if last < 0 else len(block) - last
-        if run > limits.text_bytes and not name.endswith(".bin"):
+@dataclass(slots=True)
+class Seen:
+    """What one look through a worksheet shows: the last row, merged cells, whether it may be plain."""
+
+    rows: int = 0
+    merged: list[Area] = field(default_factory=list)
+    plain: bool = True
+
+
+class Package:
+    """The zip of a workbook that keeps the limits. Raises Refusal otherwise."""
+
+    def __init__(self, file: BinaryIO, limits: Limits) -> None:
+        self._file, self._limits = file, limits
+        self._parts = _directory(file, limits)
+        self._budget = limits.unpacked_bytes
+        self._small: dict[str, bytes] = {}
+        self.notes: list[str] = []
+        if any(name.endswith("vbaproject.bin") for name in self._parts):
+            self.notes.append("macros")
+        if any(name.startswith("xl/externallinks/") for name in self._parts):
+            self.notes.append("links")
+        for name in self._parts:
+            if name.endswith((".xml", ".rels")) and not name.startswith("xl/worksheets/"):
+                self._look_through(name)
+        self.sheets = self._listed()
+
+    def _look_through(self, name: str) -> None:
+        """Unpack a part beside the sheets, and keep what says how to read them."""
+        kept: list[bytes] = []
+        for block in self._checked(name):
+            if name in _KEPT and sum(map(len, kept)) < _MOST_KEPT:
+                kept.append(block)
+        if kept:
+            self._small[name] = b"".join(kept)
+
+    def _checked(self, name: str) -> Iterator[bytes]:
+        """Yield a part's bytes, refusing document types and texts that no cell holds."""
+        run, tail = 0, b""
+        for block in _unpack(self._file, self._parts[name], self._limits, self._budget):
+            last = block.rfind(b"<")
+            run = run + len(block) if last < 0 else len(block) - last
+            if run > self._limits.text_bytes:
+                raise Refusal("too_big")
+            if b"<!" in block or b"<" in tail:
+                joined = tail + (block if b"<!" in block else block[:9])
+                if b"<!DOCTYPE" in joined or b"<!ENTITY" in joined:
+                    raise Refusal("broken")
+            tail = block[-9:]
+            yield block
+
+    def part(self, name: str) -> bytes:
+        """A small part that was kept: styles, the list of sheets; empty where there is none."""
+        return self._small.get(name, b"")
+
+    def texts(self) -> Iterator[bytes]:
+        """The part with the shared texts, unpacked."""
+        name = "xl/sharedstrings.xml"
+        return self._checked(name) if name in self._parts else iter(())
+
+    def blocks(self, path: str) -> Iterator[bytes]:
+        """A worksheet, unpacked."""
+        return self._checked(path)
+
+    def _listed(self) -> list[SheetPart]:
+        """The sheets by the workbook's directory."""
+        try:
+            workbook, relations = (fromstring(self.part(name), forbid_dtd=True) for name in _DIRECTORIES)
+        except (ParseError, DefusedXmlException):
+            raise Refusal("broken") from None
+        targets = {}
+        for relation in relations.iter(_RELATIONS):
+            if relation.get("Type", "").endswith("/worksheet"):
+                target = relation.get("Target", "")
+                path = target.lstrip("/") if target.startswith("/") else posixpath.join("xl", target)
+                targets[relation.get("Id", "")] = posixpath.normpath(path).lower()
+        sheets = []
+        for sheet in workbook.iter():
+            if sheet.tag.rpartition("}")[2] == "sheet":
+                identity = next((value for key, value in sheet.attrib.items() if key.endswith("}id")), "")
+                path = targets.get(identity, "")
+                shown = sheet.get("state", "visible") == "visible"
+                sheets.append(SheetPart(sheet.get("name", ""), shown, path if path in self._parts else ""))
+        return sheets
+
+    def look(self, path: str) -> Seen:
+        """Unpack a worksheet once: where it ends, which cells are merged, whether it may be plain."""
+        seen, after, last, first = Seen(), b"", b"", True
+        for block in self._checked(path):
+            if first:
+                seen.plain, first = b"<sheetData" in block, False
+            seen.plain = seen.plain and b"<!" not in block
+            if after or b"</sheetData>" in block:
+                after += block if after else block[block.rfind(b"</sheetData>") :]
+                if len(after) > _MOST_KEPT:
+                    raise Refusal("too_big")
+            if (at := block.rfind(b'<row r="')) >= 0 and (row := _ROW_NUMBER.match(block, at)):
+                seen.rows, last = int(row[1]), block[at:]
+        # What stands far out in the last row would be met only after a million rows.
+        widest = max((_column_number(name) for name, _row in _CELL.findall(last)), default=0)
+        if seen.rows > _LAST_ROW or widest > self._limits.columns:
             raise Refusal("too_big")
-        joined = tail + block
-        tail = joined[-_OVERLAP:]
-        if b"<!DOCTYPE" in joined or b"<!ENTITY" in joined:
-            raise Refusal("broken")
-        if sheet is not None:
-            sheet.look(block, joined)
-        elif name in _DIRECTORIES and size <= _BLOCK:
-            kept.append(block)
-    if kept:
-        small[name] = b"".join(kept)
-    if sheet is not None:
-        found[name] = sheet.marks
-        if not sheet.compact:
-            _check_rectangle(_overlapping(_unpack(file, part, limits, size)), limits)
-    return size
+        seen.merged = [
+            (int(top) - 1, _column_number(left) - 1, int(bottom) - 1, _column_number(right) - 1)
+            for left, top, right, bottom in _MERGED.findall(after)
+        ]
+        return seen
+
+    def marks(self, path: str) -> Marks:
+        """Look through a worksheet for the general parser, which allots the whole rectangle its cells span and leaves
+        cells without a value blank. Raises Refusal for one that spans too much."""
+        compact, marks, tail, cells = True, _Marks(), b"", 0
+        most = min(
+            self._limits.cells,
+            max(self._limits.cells_free, self._limits.cells_per_byte * self._parts[path].compress_size),
+        )
+        for block in self._checked(path):
+            cells += sum(map(block.count, _CELL_TAGS))
+            if cells > most:
+                raise Refusal("too_big")
+            joined = tail + block
+            tail = joined[-_OVERLAP:]
+            compact = compact and not _FAR.search(joined)
+            marks.look(joined)
+        if not compact:
+            _check_rectangle(_overlapping(self._checked(path)), self._limits)
+        return marks.found
 
 
-def _by_place(small: dict[str, bytes], found: dict[str, Marks]) -> dict[int, Marks]:
-    """The marks by the places of the sheets, which the workbook's directory keeps."""
-    try:
-        workbook, relations = (fromstring(small.get(name, b""), forbid_dtd=True) for name in _DIRECTORIES)
-    except (ParseError, DefusedXmlException):
-        raise Refusal("broken") from None
-    targets = {}
-    for relation in relations.iter(_RELATIONS):
-        target = relation.get("Target", "")
-        path = target.lstrip("/") if target.startswith("/") else posixpath.join("xl", target)
-        targets[relation.get("Id", "")] = posixpath.normpath(path).lower()
-    sheets = [element for element in workbook.iter() if element.tag.rpartition("}")[2] == "sheet"]
-    marks = {}
-    for place, sheet in enumerate(sheets):
-        identity = next((value for key, value in sheet.attrib.items() if key.endswith("}id")), "")
-        if mine := found.get(targets.get(identity, "")):
-            marks[place] = mine
-    return marks
+class _Marks:
+    """Collects the cells that hold no value."""
+
+    def __init__(self) -> None:
+        self.found: Marks = {}
+        self._count = 0
+
+    def look(self, block: bytes) -> None:
+        """Take the next block."""
+        if b"<f" in block or b":f" in block:
+            self._mark(_UNCACHED, block, UNCACHED)
+        if b't="e"' in block:
+            self._mark(_FAILED, block, FAILED)
+
+    def _mark(self, pattern: re.Pattern[bytes], block: bytes, why: str) -> None:
+        for name, row in pattern.findall(block):
+            self._count += 1
+            if self._count > _MOST_MARKS:
+                raise Refusal("formulas")
+            self.found.setdefault(int(row), {})[_column_number(name) - 1] = why

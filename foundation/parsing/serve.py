@@ -35,6 +35,7 @@ MERGED: Final = "\ufdd2"
 """Begins the text of a cell that is covered by a merged one."""
 SIGNED: Final = "\ufdd3"
 """Begins a row with such cells."""
+_ROW: Final = ROW.encode()
 _PARTING: Final = str.maketrans({CELL: " ", ROW: " "})
 _STANDING: Final = 4
 
@@ -57,9 +58,19 @@ class Book(Protocol):
         """Rows down to the last that says anything."""
         ...
 
-    def cells(self, sheet: Sheet) -> Iterator[list[str]]:
-        """Yield the rows as text, beginning in column A of row 1."""
+    def lines(self, sheet: Sheet) -> Iterator[bytes]:
+        """Yield the rows as `line_of` gives them, beginning in column A of row 1."""
         ...
+
+
+def line_of(cells: list[str]) -> bytes:
+    """A row as it is sent, without the mark at its end."""
+    line = CELL.join(cells)
+    if ROW in line or line.count(CELL) >= max(len(cells), 1):
+        line = CELL.join([cell.translate(_PARTING) for cell in cells])
+    if MERGED in line or UNCACHED in line or FAILED in line or SIGNED in line:
+        line = SIGNED + line
+    return line.encode("utf-8", "replace")
 
 
 class _Rows:
@@ -67,31 +78,21 @@ class _Rows:
 
     def __init__(self, book: Book, limits: Limits) -> None:
         self._book, self._limits = book, limits
-        self._standing: dict[tuple[int, int], Iterator[str]] = {}
+        self._standing: dict[tuple[int, int], Iterator[bytes]] = {}
 
-    def take(self, index: int, first: int, count: int) -> tuple[list[str], bool]:
-        """`count` rows of a sheet from `first` on, each as one text, and whether they are the last."""
+    def take(self, index: int, first: int, count: int) -> tuple[list[bytes], bool]:
+        """`count` rows of a sheet from `first` on, and whether they are the last."""
         rows = self._standing.pop((index, first), None)
         if rows is None:
-            rows = islice(self._lines(self._book.sheets[index]), first, None)
+            rows = islice(self._book.lines(self._book.sheets[index]), first, None)
         lines = list(islice(rows, count))
+        if first + len(lines) > self._limits.rows:
+            raise Refusal("too_big")
         if len(lines) == count:
             if len(self._standing) >= _STANDING:
                 self._standing.clear()
             self._standing[index, first + count] = rows
         return lines, len(lines) < count
-
-    def _lines(self, sheet: Sheet) -> Iterator[str]:
-        most = self._limits.rows
-        for number, cells in enumerate(self._book.cells(sheet), start=1):
-            if number > most:
-                raise Refusal("too_big")
-            line = CELL.join(cells)
-            if ROW in line or line.count(CELL) >= max(len(cells), 1):
-                line = CELL.join([cell.translate(_PARTING) for cell in cells])
-            if MERGED in line or UNCACHED in line or FAILED in line or SIGNED in line:
-                line = SIGNED + line
-            yield line + ROW
 
 
 def _send(letter: bytes, body: bytes) -> None:
@@ -152,4 +153,5 @@ def _answer(book: Book, limits: Limits) -> None:
             _send_json(b"J", book.height(book.sheets[asked["height"]]))
         else:
             lines, last = rows.take(*asked["rows"])
-            _send(b"Z" if last else b"R", "".join(lines).encode("utf-8", "replace"))
+            lines.append(b"")  # every row ends with the mark
+            _send(b"Z" if last else b"R", _ROW.join(lines))

@@ -6,6 +6,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
+SPACES: Final = " \t\n\r\x0b\x0c\xa0\u3000"
+"""What is taken off the ends of a cell."""
 _MIDNIGHT: Final = time()
 _EXACT: Final = 1 << 53
 """From here on not every whole number can be told from the next."""
@@ -18,7 +20,7 @@ def cell_text(value: object) -> str:
     spreadsheet programs show it: its last digits are lost, and nobody should take zeros for them.
     """
     if isinstance(value, str):
-        return value.strip()
+        return value.strip(SPACES)
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -35,7 +37,7 @@ def cell_text(value: object) -> str:
         return value.isoformat()
     if isinstance(value, timedelta):
         return str(value)
-    return str(value).strip()
+    return str(value).strip(SPACES)
 
 
 def _number(value: float) -> str:

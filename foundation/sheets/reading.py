@@ -336,15 +336,17 @@ def _find_tables(
     limits: Limits,
 ) -> Tables:
     found: list[_Candidate] = []
-    blank = True
+    blank, deep = True, False
     for source in opened.sources:
         top = source.top(_SAMPLE_ROWS)
         if any(any(cells) for _number, cells in top):
             blank = False
             if source.sheet not in unwanted:
                 found.append(_candidate(source, top, fields, mapping, guess=not strict))
+        elif blank:
+            deep = deep or source.estimate() > _SAMPLE_ROWS
     if blank:
-        raise SheetError("hidden_only" if opened.hidden else "empty")
+        raise _no_header() if deep else SheetError("hidden_only" if opened.hidden else "empty")
     if not found:
         raise SheetError("no_sheet", _("没有要读的工作表。请至少留下一个"))
 
@@ -355,10 +357,7 @@ def _find_tables(
     best = max(found, key=lambda each: (fits(each), each.header.score))
     known = best.header.score
     if not best.header.cells or (strict and (not known or (known == 1 and len(required) > 1))):
-        raise SheetError(
-            "no_header",
-            _("没有找到表头。表头应在前%(rows)d行内，含有“姓名”“身份证号”等列名") % {"rows": _SEARCHED_ROWS},
-        )
+        raise _no_header()
     chosen = [best]
     if fits(best):
         asked = bool(required or any_of)
@@ -376,6 +375,13 @@ def _find_tables(
         tuple(name for name in dict.fromkeys(names) if name and name not in read),
         opened.hidden,
         opened.notes,
+    )
+
+
+def _no_header() -> SheetError:
+    return SheetError(
+        "no_header",
+        _("没有找到表头。表头应在前%(rows)d行内，含有“姓名”“身份证号”等列名") % {"rows": _SEARCHED_ROWS},
     )
 
 

@@ -17,11 +17,14 @@ _STRICT_ROLES: Final = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006"
 _TYPES: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
+_CHECKED: Final = 256 << 20
+
 
 class Packed(bytes):
     """Deflated bytes, with how long they say they are."""
 
     claimed: int = 0
+    check: int = 0
 
 
 def repeated(block: bytes, times: int, *, head: bytes = b"", tail: bytes = b"") -> Packed:
@@ -32,6 +35,8 @@ def repeated(block: bytes, times: int, *, head: bytes = b"", tail: bytes = b"") 
         parts.append(pack.compress(data) + pack.flush(zlib.Z_FINISH if final else zlib.Z_FULL_FLUSH))
     packed = Packed(parts[0] + parts[1] * times + parts[2])
     packed.claimed = len(head) + times * len(block) + len(tail)
+    if packed.claimed < _CHECKED:  # the larger ones are refused long before their end
+        packed.check = zlib.crc32(tail, zlib.crc32(block * times, zlib.crc32(head)))
     return packed
 
 
@@ -40,7 +45,7 @@ def zipped(parts: Mapping[str, bytes], *, flags: int = 0, claimed: Mapping[str, 
     out, directory = io.BytesIO(), []
     for name, data in parts.items():
         if isinstance(data, Packed):
-            packed, size, check = bytes(data), data.claimed, 0
+            packed, size, check = bytes(data), data.claimed, data.check
         else:
             pack = zlib.compressobj(6, zlib.DEFLATED, -15)
             packed, size, check = pack.compress(data) + pack.flush(), len(data), zlib.crc32(data)

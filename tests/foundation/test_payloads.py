@@ -64,7 +64,7 @@ def test_an_official_workbook_holds_them_as_text_and_gives_them_back(names: list
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "roster.xlsx"
         write_official(path, LAYOUT, [{"name": name, "number": NUMBER} for name in names], title="名单")
-        cells = [row[1] for row in openpyxl.load_workbook(path).active.iter_rows(min_row=4)]  # type: ignore[union-attr]
+        cells = [row[1] for row in openpyxl.load_workbook(path).active.iter_rows(min_row=4)]
         assert {cell.data_type for cell in cells if cell.value} <= {"s"}
         assert "<f>" not in parts(path)
         assert "hyperlink" not in parts(path)
