@@ -47,3 +47,15 @@ def refresh_statistics(*tables: str) -> None:
         assert row is not None
         cursor.execute(f"SELECT portal_analyze({', '.join(['%s'] * len(tables))})", tables)
         cursor.execute("SELECT set_config(%s, %s, true)", [_SAMPLE, row[0]])
+
+
+def next_id(table: str) -> str:
+    """SQL of the next key of a table, for statements that give rows their keys before they are written.
+
+    The sequence is looked up once: ``pg_get_serial_sequence`` in the statement itself would look it up for every row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [table])
+        row = cursor.fetchone()
+    assert row is not None
+    return f"nextval('{row[0]}')"

@@ -37,8 +37,9 @@ FROM floor.staged WHERE household IS NOT NULL
 ORDER BY unit_id, household, place;
 
 CREATE TEMPORARY TABLE people ON COMMIT DROP AS
-SELECT person, min(place) AS place, nextval(pg_get_serial_sequence('floor.enrollment_resident', 'id')) AS id
-FROM floor.staged GROUP BY person;
+SELECT person, place, nextval(ids) AS id
+FROM (SELECT person, min(place) AS place FROM floor.staged GROUP BY person) p,
+     (SELECT pg_get_serial_sequence('floor.enrollment_resident', 'id')::regclass AS ids) q;
 
 INSERT INTO floor.enrollment_resident (id, county_id, township_id, unit_id, village_id, household_id, name, initials,
     nickname, relation, is_head, id_kind, number_encrypted, number_index, tail_index, birth_date, sex, registration_area,

@@ -27,6 +27,7 @@ from contributions.services import tax_rows
 from contributions.services.determine import determine_many
 from enrollment.services.imports.common import plan_of, plan_options
 from enrollment.services.imports.holders import holders
+from foundation.bulk import next_id
 from foundation.clock.services import offset
 from foundation.imports.engine.changes import (
     changed_fields,
@@ -206,9 +207,9 @@ def _match(ctx: Context) -> None:
         -- Under a closed plan sums stand: what appears now is kept beside them.
         SELECT r.*, r.appears AND %(closed)s AS too_late,
                CASE WHEN r.deceased OR %(closed)s THEN 0 ELSE least(r.amount, r.still_due) END AS allocated,
-               CASE WHEN r.appears THEN nextval(pg_get_serial_sequence('contributions_payment', 'id')) END AS new_payment,
+               CASE WHEN r.appears THEN {next_id("contributions_payment")} END AS new_payment,
                CASE WHEN r.appears AND NOT r.deceased AND r.still_due > 0 AND NOT %(closed)s
-                    THEN nextval(pg_get_serial_sequence('contributions_paymentline', 'id')) END AS new_line
+                    THEN {next_id("contributions_paymentline")} END AS new_line
         FROM running r
         """,
         **_values(ctx),

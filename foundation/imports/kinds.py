@@ -195,6 +195,8 @@ class ImportKind:
     """Groups of fields of which a file must have at least one."""
     objection: Callable[[ImportBatch, Collection[str]], str] = field(default=lambda batch, fields: "")
     """Why a file with these fields cannot be used on the batch's terms, in a sentence; empty when it can."""
+    counts_all: bool = True
+    """Whether a batch that counts nothing new and nothing changed has nothing to apply."""
     totals: bool = False
     """Whether rows of totals are read too; the kind counts them as ``ctx.beside``."""
     yearly: bool = False

@@ -30,6 +30,7 @@ from enrollment.services.imports import registration_rows
 from enrollment.services.imports.common import SAME_PERSON, plan_of, plan_options
 from enrollment.services.imports.holders import earlier_holders, holders
 from enrollment.services.imports.last_year import PAID_LAST_YEAR
+from foundation.bulk import next_id
 from foundation.imports.engine.changes import (
     changed_fields,
     differs,
@@ -133,7 +134,14 @@ def _people(ctx: Context) -> None:
     The medical row speaks where there is one. Newcomers are given the ids they will have, so that ``_apply``, which
     follows ``_preview`` in the same transaction, need not look everybody up again.
     """
-    newcomer = "nextval(pg_get_serial_sequence('enrollment_resident', 'id'))"
+    newcomer = next_id("enrollment_resident")
+    # Under a plan of one insurance every row speaks for its person, and nobody need be looked for.
+    both = ctx.one(
+        "SELECT EXISTS (SELECT FROM import_staging_registration WHERE batch = %(batch)s AND insurance <> 'medical')"
+    )[0]
+    speaks = """ AND (s.insurance = 'medical' OR NOT EXISTS (
+            SELECT FROM import_staging_registration m
+            WHERE m.batch = %(batch)s AND m.insurance = 'medical' AND m.person = s.person))"""
     ctx.execute("DROP TABLE IF EXISTS pg_temp.import_people, pg_temp.import_households")
     ctx.execute(
         f"""
@@ -150,9 +158,7 @@ def _people(ctx: Context) -> None:
             GROUP BY k.unit_id, k.name, k.birth_date, h.number
         ) n ON s.number_index IS NULL AND n.unit_id = s.unit_id AND n.name = s.name
             AND n.birth_date = s.birth_date AND n.number = s.household
-        WHERE s.batch = %(batch)s AND (s.insurance = 'medical' OR NOT EXISTS (
-            SELECT FROM import_staging_registration m
-            WHERE m.batch = %(batch)s AND m.insurance = 'medical' AND m.person = s.person))
+        WHERE s.batch = %(batch)s{speaks if both else ""}
         """,
         county=county_of(ctx).pk,
     )
@@ -167,6 +173,13 @@ def _people(ctx: Context) -> None:
     ctx.execute("ANALYZE import_people, import_households")
 
 
+def _known(ctx: Context) -> bool:
+    """Whether anybody of the file is in the register already: a county's first file changes nothing."""
+    return bool(ctx.one("SELECT EXISTS (SELECT FROM import_people WHERE NOT is_newcomer)")[0])
+
+
+# A household merged into another is the other one, whatever a file still calls it.
+_HOME: Final = "coalesce(h.merged_into_id, h.id)"
 # What the file says of a household and of a resident, by the row that speaks for it.
 _SAID_HOUSEHOLD: Final = f"""
     SELECT s.file, s.source_row, h.id, s.village_id, s.group_name, s.house_number, s.head_name
@@ -175,7 +188,7 @@ _SAID_HOUSEHOLD: Final = f"""
     JOIN enrollment_household h ON h.unit_id = l.unit_id AND h.number = l.number
 """
 _SAID_RESIDENT: Final = f"""
-    SELECT s.file, s.source_row, p.resident_id AS id, s.township_id, s.unit_id, s.village_id, h.id AS household_id, s.relation,
+    SELECT s.file, s.source_row, p.resident_id AS id, s.township_id, s.unit_id, s.village_id, {_HOME} AS household_id, s.relation,
            s.relation IN ('户主', '本人') AS is_head, s.nickname, s.registration_area, s.residence_permit, s.address,
            s.phone_tail, s.phone_encrypted
     FROM import_people p
@@ -188,6 +201,9 @@ _SAID_RESIDENT: Final = f"""
 def _preview(ctx: Context) -> Counts:
     plan = plan_of(ctx)
     _people(ctx)
+    if not _known(ctx):
+        total = ctx.one("SELECT count(*) FROM import_staging_registration WHERE batch = %(batch)s")[0]
+        return Counts(new=total)
     # A household new to the register is news of its residents too.
     new, changed, total = ctx.one(
         f"""
@@ -232,8 +248,17 @@ def _preview(ctx: Context) -> Counts:
     return Counts(new, changed, total - new - changed)
 
 
+# Rows whose registration there is not yet.
+_REGISTERED: Final = """
+    LEFT JOIN enrollment_registration g ON g.resident_id = p.resident_id AND g.insurance = s.insurance
+        AND g.coverage_year = %(year)s
+    WHERE s.batch = %(batch)s AND g.id IS NULL
+"""
+
+
 def _apply(ctx: Context) -> Counts:
-    county, plan = county_of(ctx), plan_of(ctx)
+    county, plan, known = county_of(ctx), plan_of(ctx), _known(ctx)
+    houses = ctx.one("SELECT EXISTS (SELECT FROM enrollment_household)")[0]
     insert_returning(
         ctx,
         "enrollment_household",
@@ -248,14 +273,17 @@ def _apply(ctx: Context) -> Counts:
         WHERE h.id IS NULL
         """,
     )
-    changed = logged_update(ctx, table="enrollment_household", found=_SAID_HOUSEHOLD, columns=_HOUSEHOLD)
-    changed += logged_update(
-        ctx,
-        table="enrollment_resident",
-        found=_SAID_RESIDENT,
-        columns=_RESIDENT,
-        always=("phone_encrypted",),
-    )
+    changed = 0
+    if houses:
+        changed += logged_update(ctx, table="enrollment_household", found=_SAID_HOUSEHOLD, columns=_HOUSEHOLD)
+    if known:
+        changed += logged_update(
+            ctx,
+            table="enrollment_resident",
+            found=_SAID_RESIDENT,
+            columns=_RESIDENT,
+            always=("phone_encrypted",),
+        )
     try:
         newcomers = insert_returning(
             ctx,
@@ -265,7 +293,7 @@ def _apply(ctx: Context) -> Counts:
                 initials, nickname, relation, is_head, id_kind, number_encrypted, number_index, tail_index,
                 birth_date, sex, registration_area, residence_permit, in_school, school, employee_pension,
                 employee_medical, other_enrolment, phone_encrypted, phone_tail, address)
-            SELECT p.resident_id, %(county)s, s.township_id, s.unit_id, s.village_id, h.id, s.name,
+            SELECT p.resident_id, %(county)s, s.township_id, s.unit_id, s.village_id, {_HOME}, s.name,
                 coalesce(s.initials, ''), coalesce(s.nickname, ''), coalesce(s.relation, ''),
                 coalesce(s.relation IN ('户主', '本人'), false), s.id_kind, s.number_encrypted, s.number_index,
                 s.tail_index, s.birth_date, coalesce(s.sex, ''), coalesce(s.registration_area, 'local'),
@@ -291,9 +319,7 @@ def _apply(ctx: Context) -> Counts:
         FROM import_staging_registration s
         JOIN import_people p ON p.person = s.person
         LEFT JOIN ({PAID_LAST_YEAR}) paid ON paid.number_index = s.number_index AND s.insurance = 'pension'
-        LEFT JOIN enrollment_registration g ON g.resident_id = p.resident_id AND g.insurance = s.insurance
-            AND g.coverage_year = %(year)s
-        WHERE s.batch = %(batch)s AND g.id IS NULL
+        {_REGISTERED if known else "WHERE s.batch = %(batch)s"}
         """,
         county=county.pk,
         plan=plan.pk,
@@ -301,13 +327,14 @@ def _apply(ctx: Context) -> Counts:
         last=plan.coverage_year - 1,
         today=ctx.today,
     )
-    changed += logged_update(
-        ctx,
-        table="enrollment_registration",
-        found=_SAID_REGISTRATION,
-        columns=_REGISTRATION,
-        year=plan.coverage_year,
-    )
+    if known:
+        changed += logged_update(
+            ctx,
+            table="enrollment_registration",
+            found=_SAID_REGISTRATION,
+            columns=_REGISTRATION,
+            year=plan.coverage_year,
+        )
     ctx.summary["newcomers"] = newcomers
     return Counts(new, changed, 0)
 
@@ -344,7 +371,7 @@ _TOLD: Final = f"""
 
 
 def _findings(ctx: Context, counts: Counts) -> list[Finding]:
-    if not ctx.one("SELECT EXISTS (SELECT FROM import_people WHERE NOT is_newcomer)")[0]:
+    if not _known(ctx):
         return []
     found = []
     if counts.changed:

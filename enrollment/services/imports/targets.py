@@ -230,6 +230,8 @@ KIND: Final = ImportKind(
     needs_plan=True,
     can_be_full=True,
     totals=True,
+    # A printed total may change by itself, and is no row.
+    counts_all=False,
     any_of=(("pension_heads", "medical_heads", "headcount"),),
     objection=_objection,
 )

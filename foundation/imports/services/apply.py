@@ -67,7 +67,10 @@ def apply(
         with bulk_settings():
             if recount:
                 set_changes(held, kind.preview(ctx))
-            counts = kind.apply(ctx)
+            if kind.counts_all and not (held.new_count or held.changed_count):
+                counts = Counts(unchanged=held.accepted_count)
+            else:
+                counts = kind.apply(ctx)
             if kind.writes and counts.new + counts.changed + counts.closed >= LARGE:
                 refresh_statistics(*kind.writes)
             if counts.new or counts.changed or counts.closed:
