@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from foundation.parsing.limits import Limits
 from foundation.sheets.errors import SheetError
+from foundation.sheets.finding import Tables, open_table, open_tables
 from foundation.sheets.headers import column_keys
-from foundation.sheets.reading import Misread, Table, Tables, is_total, open_table, open_tables
+from foundation.sheets.reading import Misread, Table, is_total
 from foundation.sheets.returning import Fault, write_errors, write_errors_of
 from foundation.sheets.synonyms import ERROR_HEADER, SYNONYMS
 from foundation.sheets.values import parse_date, parse_datetime

@@ -18,9 +18,10 @@ from typing import Any, BinaryIO, Final
 
 import xlsxwriter
 
+from foundation.sheets.finding import open_table
 from foundation.sheets.headers import normalise_header
 from foundation.sheets.marking import Marks, NotMarkable, mark_workbook
-from foundation.sheets.reading import Table, open_table
+from foundation.sheets.reading import Table
 from foundation.sheets.synonyms import ERROR_HEADER
 from foundation.sheets.writing import clean_text, sheet_name
 
