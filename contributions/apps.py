@@ -10,6 +10,7 @@ class ContributionsConfig(AppConfig):
         """Declare the tax bureau's results, budgets and assessing as jobs, and what imports of the register mean for money."""
         # Models are loaded only now, and the kind stands on them.
         from contributions.services import (
+            amendments,
             assess_job,
             bank_statement,
             budget_job,
@@ -26,6 +27,8 @@ class ContributionsConfig(AppConfig):
         register(budget_job.WHAT_IF)
         register(assess_job.ASSESS)
         register(reassess.REASSESS)
+        register(amendments.PREVIEW_KIND)
+        register(amendments.EFFECT_KIND)
         on_touch(reassess.reassess_now)
         register(funding.MAKE)
         register(disbursement.DISBURSE)

@@ -56,6 +56,14 @@ class FundingStep:
 APPLICANT: Final = "applicant"
 JOINT: Final = "joint"
 
+# An amendment: its text comes into force at once, its charges township by township.
+AMENDMENT_STEPS: Final[Mapping[str, frozenset[str]]] = {
+    "written": frozenset({"taking", "withdrawn"}),
+    "taking": frozenset({"in_force"}),
+    "in_force": frozenset(),
+    "withdrawn": frozenset(),
+}
+
 # draft → submitted → approved → disbursed → billed → settled; back by returned, out by withdrawn.
 FUNDING_STEPS: Final[Mapping[str, FundingStep]] = {
     "submit": FundingStep(frozenset({"draft", "returned"}), "submitted", frozenset({APPLICANT})),

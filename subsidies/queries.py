@@ -202,6 +202,17 @@ def plan_examples(code: str, version: int = 1) -> list[dict[str, Any]]:
     return found
 
 
+def examples_of(plan: CollectionPlan) -> list[dict[str, Any]]:
+    """A loaded version's worked examples: those of its files, with the answers somebody has accepted for it."""
+    found = plan_examples(plan.code, plan.version)
+    return [
+        {**each, "expected": {**each["expected"], **plan.examples[str(each["id"])]}}
+        if str(each["id"]) in plan.examples
+        else each
+        for each in found
+    ]
+
+
 def facts_of(plan: Plan, example: Mapping[str, Any], subject: int) -> dict[str, object]:
     """The row of facts of an example. Raises PlanError naming it for anything that is not a fact."""
     try:

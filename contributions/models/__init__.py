@@ -1,5 +1,12 @@
 """What is due, what was paid, what the tax side says."""
 
+from contributions.models.amendments import (
+    Amendment,
+    AmendmentLine,
+    AmendmentOutcome,
+    AmendmentState,
+    AmendmentSum,
+)
 from contributions.models.bank import BankEntry
 from contributions.models.differences import (
     CORRECTED,
@@ -40,6 +47,11 @@ __all__ = [
     "LEFT_AS_PAID",
     "OWN_PARTS",
     "PAID_OUT",
+    "Amendment",
+    "AmendmentLine",
+    "AmendmentOutcome",
+    "AmendmentState",
+    "AmendmentSum",
     "Assessment",
     "BankEntry",
     "CaseKind",

@@ -53,6 +53,7 @@ TOPICS: Final[tuple[tuple[str, Promise, frozenset[str]], ...]] = (
     ("refunds", gettext_lazy("退费"), frozenset({"refunds"})),
     ("discipline", gettext_lazy("纪律和督导"), frozenset({"prohibitions", "guidance"})),
     ("papers", gettext_lazy("表格、附件和依据"), frozenset({"forms", "annexes", "dependencies"})),
+    ("amendments", gettext_lazy("修订"), frozenset({"amendments"})),
     ("groups", gettext_lazy("特殊群体名称对应"), frozenset({"group"})),
 )
 _AT_THE_END: Final = {"papers": 1, "groups": 2}

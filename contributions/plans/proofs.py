@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from contributions import words as office
 from contributions.plans import words
 from enrollment.models import CollectionPlan, Insurance
-from subsidies.queries import Checked, check_examples, plan_examples, rule_book
+from subsidies.queries import Checked, check_examples, examples_of, rule_book
 
 _KEPT: Final = 32
 _checked: OrderedDict[tuple[str, str], Checked] = OrderedDict()
@@ -70,7 +70,7 @@ class Proofs:
 
 def prove(plan: CollectionPlan) -> Proofs:
     """Run the plan's examples, once for each text of plan and examples. Raises PlanError where there are none."""
-    examples = plan_examples(plan.code, plan.version)
+    examples = examples_of(plan)
     key = (plan.source_sha256, hashlib.sha256(repr(examples).encode()).hexdigest())
     checked = _checked.get(key)
     if checked is None:

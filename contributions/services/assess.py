@@ -25,7 +25,16 @@ from django.db import connection, transaction
 
 from contributions.models import FigureRebuild
 from contributions.services.differences import end_differences, find_differences, write_differences
-from contributions.services.pricing import ANSWERS, COPIED, Run, chargeable, differs, priced, value
+from contributions.services.pricing import (
+    ANSWERS,
+    COPIED,
+    Run,
+    chargeable,
+    differs,
+    other_payers,
+    priced,
+    value,
+)
 from enrollment.models import CollectionPlan
 from enrollment.queries import governed_elsewhere, live_plans
 from foundation.audit.services import record
@@ -200,9 +209,21 @@ def _assess_insurance(
 
 def write_answers(cursor: Any, run: Run, result: AssessResult, amendment: int | None = None) -> None:
     """Bring assessments, charges and what was paid up to the answers of a run."""
-    _write_assessments(cursor, run, result)
+    write_changes(cursor, run, result, paid=find_changes(cursor, run), amendment=amendment)
+
+
+def find_changes(cursor: Any, run: Run) -> bool:
+    """What would be written of charges and of what is paid, in temporary tables. Whether anybody has paid."""
     paid = find_differences(cursor, run)
     find_charges(cursor, run)
+    return paid
+
+
+def write_changes(
+    cursor: Any, run: Run, result: AssessResult, *, paid: bool, amendment: int | None = None
+) -> None:
+    """Write what was found, and the assessments."""
+    _write_assessments(cursor, run, result)
     _write_charges(cursor, run, result)
     if paid:
         found = write_differences(cursor, run, run.day, amendment)
@@ -241,7 +262,7 @@ def _write_assessments(cursor: Any, run: Run, result: AssessResult) -> None:
 
 def find_charges(cursor: Any, run: Run) -> None:
     """Fill ``charges_to_write``: registrations with nothing paid whose charge would be another, end, or begin."""
-    amended = " OR c.plan_version <> %(version)s" if run.before is not None else ""
+    amended = f" OR {other_payers('c', 'a')}" if run.before is not None else ""
     cursor.execute(f"DROP TABLE IF EXISTS {CHARGES}")
     run.execute(
         cursor,
@@ -266,6 +287,8 @@ def find_charges(cursor: Any, run: Run) -> None:
     )
     # What is paid is no charge to write anew: it stays, or becomes a difference.
     cursor.execute(f"DELETE FROM {CHARGES} WHERE paid > 0 AND replaced IS NOT NULL")
+    if run.only is not None:
+        run.execute(cursor, f"DELETE FROM {CHARGES} WHERE at_township <> %(only)s", only=run.only)
 
 
 def _write_charges(cursor: Any, run: Run, result: AssessResult) -> None:

@@ -115,6 +115,7 @@ def determine_many(plan: CollectionPlan, insurance: str, payments: str, paramete
             f"""
             CREATE TEMPORARY TABLE {PAYMENTS} ON COMMIT DROP AS
             SELECT g.id AS registration_id, g.resident_id, c.id AS charge_id, c.tier, k.paid_on, k.route,
+                   %(version)s::smallint AS priced_by,
                    coalesce(%(fixed)s::date, k.paid_on) AS entitled_on, false AS later
             FROM ({payments}) k
             JOIN enrollment_registration g ON g.id = k.registration_id AND g.insurance = %(insurance)s

@@ -40,6 +40,7 @@ from contributions.services.pricing import (
     chargeable,
     differs,
     find_payments,
+    other_payers,
     value,
 )
 from subsidies.rules.settings import Settings
@@ -76,6 +77,8 @@ def find_differences(cursor: Any, run: Run) -> bool:
     amending = run.before is not None
     answer_payments(cursor, run, now=not amending)
     run.execute(cursor, _find(run.book.settings, amending=amending))
+    if run.only is not None:
+        run.execute(cursor, f"DELETE FROM {CHANGES} WHERE township_id <> %(only)s", only=run.only)
     return True
 
 
@@ -85,8 +88,8 @@ def _find(settings: Settings, *, amending: bool) -> str:
     died = "r.death_date > d.paid_on AND c.benefit_start IS NOT NULL AND r.death_date < c.benefit_start AND d.paid > 0"
     # Who was refunded for a group gained later is held against the groups of today from then on.
     anchored = "coalesce(s.cause = 'later' AND s.charge_after_id = c.id, false)"
-    # An amendment also moves what no column of the charge shows (who pays): once, by the version it was priced by.
-    changed = "c.plan_version <> %(version)s" if amending else differs("c", "p", PAID_COMPARED)
+    # An amendment also moves who pays the government's part, which no column of the charge shows.
+    changed = differs("c", "p", PAID_COMPARED) + (f" OR {other_payers('c', 'p')}" if amending else "")
     verdicts = [
         (f"p.subject IS NOT NULL AND {refused}", DifferenceCause.NOT_ACCEPTED),
         (f"{chargeable('p')} AND ({changed})", "amendment" if amending else DifferenceCause.FACTS),
@@ -109,7 +112,7 @@ def _find(settings: Settings, *, amending: bool) -> str:
                 SELECT e.registration_id, e.resident_id, e.charge_id, e.version, e.household_id, e.age, e.township_id,
                        e.unit_id, e.tier, e.paid, e.paid_on, e.entitled_on, e.route, e.payment_id, e.cause,
                        e.personal_before, e.government_before, e.start_before, e.standing_id, e.restorable,
-                       e.determined, a.*
+                       e.determined, e.by_version, a.*
                 FROM (
                     SELECT d.registration_id, d.resident_id, d.charge_id, c.version, c.household_id, c.age,
                            c.township_id, c.unit_id, d.tier, d.paid, d.paid_on, d.entitled_on, d.route, d.payment_id,
@@ -117,7 +120,8 @@ def _find(settings: Settings, *, amending: bool) -> str:
                            c.benefit_start AS start_before, s.id AS standing_id,
                            s.outcome IN ('{_C}', '{_R}') AND s.charge_after_id IS NOT NULL
                                AND (s.case_id IS NULL OR t.state = 'open') AND d.paid <= s.paid AS restorable,
-                           s.personal_before AS determined, {anchored} AND d.later AS by_today,
+                           s.personal_before AS determined,
+                           {"%(version)s" if amending else "d.priced_by"} AS by_version, {anchored} AND d.later AS by_today,
                            CASE {cases} END AS cause
                     FROM {PAYMENTS} d JOIN contributions_charge c ON c.id = d.charge_id
                     JOIN enrollment_resident r ON r.id = d.resident_id
@@ -195,12 +199,7 @@ def write_differences(cursor: Any, run: Run, today: date, amendment: int | None 
     found.kept, found.corrected, found.to_review = cursor.fetchone()
     if run.before is None:
         _end_gone(cursor, run)
-    run.execute(
-        cursor,
-        f"DELETE FROM {CHANGES} w USING {told} s WHERE s.id = w.standing_id AND s.outcome = w.outcome"
-        " AND s.cause = w.cause AND s.charge_before_id = w.charge_id"
-        " AND s.personal_after = w.personal_after AND s.benefit_start_after IS NOT DISTINCT FROM w.benefit_start",
-    )
+    leave_told(cursor, run)
     run.execute(
         cursor,
         f"UPDATE {told} s SET standing = false,"
@@ -215,16 +214,31 @@ def write_differences(cursor: Any, run: Run, today: date, amendment: int | None 
     return found
 
 
-def _end_gone(cursor: Any, run: Run) -> None:
-    """Rows that left the charge as paid end when the answer is what was paid again, or nothing is paid any more."""
+def leave_told(cursor: Any, run: Run) -> None:
+    """Take out of ``CHANGES`` what a standing row says already."""
+    run.execute(
+        cursor,
+        f"DELETE FROM {CHANGES} w USING {PaidDifference._meta.db_table} s WHERE s.id = w.standing_id"
+        " AND s.outcome = w.outcome AND s.cause = w.cause AND s.charge_before_id = w.charge_id"
+        " AND s.personal_after = w.personal_after AND s.benefit_start_after IS NOT DISTINCT FROM w.benefit_start",
+    )
+
+
+def _end_gone(cursor: Any, run: Run, *, paid: bool = True) -> None:
+    """Rows that left the charge as paid end when the answer is what was paid again, or nothing is paid any more.
+
+    Whom an amendment kept is held to the text that priced him, by which nothing differs: his row stands.
+    """
     told = PaidDifference._meta.db_table
+    kept = f" AND NOT (s.cause = 'amendment' AND EXISTS (SELECT 1 FROM {PAYMENTS} d WHERE d.charge_id = s.charge_before_id))"
     run.execute(
         cursor,
         f"CREATE TEMPORARY TABLE gone_differences ON COMMIT DROP AS SELECT s.id, s.case_id FROM {told} s"
         " JOIN enrollment_resident r ON r.id = s.resident_id"
         " WHERE s.standing AND s.insurance = %(insurance)s AND s.coverage_year = %(year)s AND s.plan_id = %(plan)s"
         f" AND s.charge_after_id IS NULL {run.where}"
-        f" AND NOT EXISTS (SELECT 1 FROM {CHANGES} w WHERE w.registration_id = s.registration_id)",
+        f" AND NOT EXISTS (SELECT 1 FROM {CHANGES} w WHERE w.registration_id = s.registration_id)"
+        f"{kept if paid else ''}",
     )
     cursor.execute(
         f"UPDATE {told} s SET standing = false, ended = 'gone' FROM gone_differences g WHERE g.id = s.id"
@@ -236,7 +250,7 @@ def _end_gone(cursor: Any, run: Run) -> None:
 def end_differences(cursor: Any, run: Run) -> None:
     """``_end_gone`` where nobody of the run has paid anything any more."""
     cursor.execute(f"CREATE TEMPORARY TABLE {CHANGES} (registration_id bigint) ON COMMIT DROP")
-    _end_gone(cursor, run)
+    _end_gone(cursor, run, paid=False)
     cursor.execute(f"DROP TABLE {CHANGES}")
 
 
@@ -268,7 +282,7 @@ def _write_corrections(cursor: Any, run: Run) -> None:
         f"INSERT INTO contributions_charge (id, registration_id, resident_id, household_id, plan_id, plan_version,"
         f" insurance, coverage_year, for_year, kind, version, current, township_id, unit_id, tier, age, priced_on,"
         f" {columns})"
-        f" SELECT w.new_charge, w.registration_id, w.resident_id, w.household_id, %(plan)s, %(version)s, %(insurance)s,"
+        f" SELECT w.new_charge, w.registration_id, w.resident_id, w.household_id, %(plan)s, w.by_version, %(insurance)s,"
         f" %(year)s, %(year)s, 'ordinary', w.version + 1, true, w.township_id, w.unit_id, w.tier, w.age, w.paid_on,"
         f" {values}"
         f" FROM {CHANGES} w WHERE w.new_charge IS NOT NULL",
@@ -315,7 +329,7 @@ def _write_rows(cursor: Any, run: Run, today: date, amendment: int | None) -> No
             charge_after_id, payment_id, case_id, paid_on, paid, personal_before, personal_after, difference,
             government_before, government_after, benefit_start_before, benefit_start_after, reason_after, refund, owed,
             found_on, standing, ended)
-        SELECT w.township_id, w.unit_id, w.registration_id, w.resident_id, %(plan)s, %(version)s, %(insurance)s,
+        SELECT w.township_id, w.unit_id, w.registration_id, w.resident_id, %(plan)s, w.by_version, %(insurance)s,
                %(year)s, w.cause, w.outcome, w.setting, %(amendment)s, w.charge_id, w.new_charge, w.payment_id,
                w.new_case, w.paid_on, w.paid, w.personal_before, w.personal_after,
                w.personal_after - w.personal_before, w.government_before,

@@ -22,7 +22,9 @@ from contributions.models import OWN_PARTS, Decision
 from contributions.queries import facts_parameters, facts_sql, needs_households
 from contributions.services.quotes import entitlement_day
 from enrollment.models import CollectionPlan
+from subsidies.queries import rule_book_of
 from subsidies.rules.evaluator import evaluation_sql
+from subsidies.rules.facts import RESULT_COLUMNS
 from subsidies.rules.plan import Plan
 
 ANSWERS: Final = "answers_of_assess"
@@ -81,6 +83,24 @@ def chargeable(alias: str = "a") -> str:
     return f"({alias}.decision IN ('{Decision.ACCEPT}', '{Decision.HOLD}') AND {alias}.personal_amount IS NOT NULL)"
 
 
+def payers(alias: str = "a") -> str:
+    """SQL of who pays the government's part of an answer, as text to be compared."""
+    return (
+        "(SELECT string_agg(h.payer || ' ' || h.amount, ',' ORDER BY h.payer) FROM"
+        f" (VALUES ({alias}.payer_1, {alias}.amount_1), ({alias}.payer_2, {alias}.amount_2)) h (payer, amount)"
+        " WHERE h.payer IS NOT NULL AND h.amount > 0)"
+    )
+
+
+def other_payers(charge: str, answer: str) -> str:
+    """Whether the shares of a charge are others than the answer's: what no column of the charge shows."""
+    kept = (
+        "(SELECT string_agg(h.payer || ' ' || h.amount, ',' ORDER BY h.payer) FROM contributions_chargeshare h"
+        f" WHERE h.charge_id = {charge}.id)"
+    )
+    return f"{kept} IS DISTINCT FROM {payers(answer)}"
+
+
 def differs(left: str, right: str, columns: tuple[str, ...] = CHARGED) -> str:
     """Whether the charge ``left`` says otherwise than the answer ``right``."""
     return " OR ".join(f"{left}.{column} IS DISTINCT FROM {value(column, right)}" for column in columns)
@@ -102,6 +122,8 @@ class Run:
     few: bool
     members: str = ""
     before: Plan | None = None
+    only: int | None = None
+    """The township whose registrations are written, where a run must not touch those of people who moved."""
     said: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,12 +144,11 @@ class Run:
         cursor.execute(statement, {**self.said, **values})
         return int(cursor.rowcount)
 
-    def evaluate(self, facts: str) -> str:
+    def evaluate(self, facts: str, book: Plan | None = None) -> str:
         """SQL of the answers over a query of facts; with ``before`` only of those whom it answers otherwise."""
-        if self.before is None:
-            return f"WITH facts AS ({facts}) {evaluation_sql(self.book, self.insurance, facts='facts')}"
-        if self.insurance not in self.before.insurances:
-            return f"WITH facts AS ({facts}) {evaluation_sql(self.book, self.insurance, facts='facts')}"
+        if self.before is None or self.insurance not in self.before.insurances:
+            answers = evaluation_sql(book or self.book, self.insurance, facts="facts")
+            return f"WITH facts AS ({facts}) {answers}"
         was = evaluation_sql(self.before, self.insurance, facts=ONE)
         now = evaluation_sql(self.book, self.insurance, facts=ONE)
         left, right = (", ".join(f"{side}.{column}" for column in COMPARED) for side in "ba")
@@ -191,6 +212,7 @@ def find_payments(cursor: Any, run: Run) -> int:
         SELECT k.*, coalesce(%(fixed)s::date, k.paid_on) AS entitled_on, false AS later
         FROM (
             SELECT g.id AS registration_id, g.resident_id, c.id AS charge_id, c.tier,
+                   c.plan_version AS priced_by,
                    coalesce(min(p.paid_on) FILTER (WHERE p.stands AND l.part IN ({_OWN})), c.priced_on) AS paid_on,
                    coalesce((array_agg(p.route ORDER BY p.paid_on, l.id)
                        FILTER (WHERE p.stands AND l.part IN ({_OWN})))[1], 'village') AS route,
@@ -207,7 +229,7 @@ def find_payments(cursor: Any, run: Run) -> int:
             JOIN contributions_charge c ON c.registration_id = g.id AND c.current AND c.kind = 'ordinary'
                 AND c.for_year = %(year)s
             WHERE g.insurance = %(insurance)s AND g.coverage_year = %(year)s AND g.plan_id = %(plan)s {run.where}
-            GROUP BY g.id, g.resident_id, c.id, c.tier, c.priced_on HAVING sum(l.amount) > 0
+            GROUP BY g.id, g.resident_id, c.id, c.tier, c.plan_version, c.priced_on HAVING sum(l.amount) > 0
         ) k
         """,
     )
@@ -225,17 +247,34 @@ def find_payments(cursor: Any, run: Run) -> int:
 
 
 def answer_payments(cursor: Any, run: Run, *, now: bool) -> None:
-    """Fill ``PAID_ANSWERS`` for ``PAYMENTS``; ``now`` asks again with today's groups where they are others."""
-    few = run.few
-    then = facts_sql(where=run.where, whole=not few, entitled="d.entitled_on", paid=PAYMENTS)
-    run.execute(
-        cursor,
-        f"CREATE TEMPORARY TABLE {PAID_ANSWERS} ON COMMIT DROP AS"
-        f" SELECT 'then'::text AS moment, a.* FROM ({run.evaluate(then)}) a",
+    """Fill ``PAID_ANSWERS`` for ``PAYMENTS``; ``now`` asks again with today's groups where they are others.
+
+    Each by the version of the plan his charge was priced by: an amendment that kept him as paid holds him to it.
+    """
+    columns = ", ".join(f"NULL::{kind} AS {name}" for name, kind in RESULT_COLUMNS.items())
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {PAID_ANSWERS} ON COMMIT DROP AS SELECT ''::text AS moment, {columns} LIMIT 0"
     )
-    if now:
-        today = facts_sql(
-            where=f"{run.where} AND d.later", whole=not few, entitled="%(on)s::date", paid=PAYMENTS
-        )
-        run.execute(cursor, f"INSERT INTO {PAID_ANSWERS} SELECT 'now', a.* FROM ({run.evaluate(today)}) a")
+    names = ", ".join(RESULT_COLUMNS)
+    for version, book in _books(cursor, run).items():
+        mine = f"{run.where} AND d.priced_by = {version}" if run.before is None else run.where
+        moments = [("then", "d.entitled_on", mine)]
+        if now:
+            moments.append(("now", "%(on)s::date", f"{mine} AND d.later"))
+        for moment, entitled, where in moments:
+            facts = facts_sql(where=where, whole=not run.few, entitled=entitled, paid=PAYMENTS)
+            run.execute(
+                cursor,
+                f"INSERT INTO {PAID_ANSWERS} (moment, {names})"
+                f" SELECT '{moment}', {names} FROM ({run.evaluate(facts, book)}) a",
+            )
     cursor.execute(f"ANALYZE {PAID_ANSWERS}")
+
+
+def _books(cursor: Any, run: Run) -> dict[int, Plan]:
+    """The rules by version of those the paid charges were priced by; an amendment asks its own two."""
+    if run.before is not None:
+        return {run.book.version: run.book}
+    cursor.execute(f"SELECT DISTINCT priced_by FROM {PAYMENTS} ORDER BY 1")
+    versions = [row[0] for row in cursor.fetchall()]
+    return {v: run.book if v == run.book.version else rule_book_of(run.plan, v) for v in versions}

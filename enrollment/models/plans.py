@@ -93,6 +93,8 @@ class CollectionPlan(models.Model):
     status = models.CharField(_("状态"), max_length=12, choices=PlanStatus, default=PlanStatus.DRAFT)
     settings = models.JSONField(_("设置"), default=dict)
     document = models.JSONField(_("方案正文"), default=dict)
+    examples = models.JSONField(_("认可的算例结果"), default=dict, blank=True)
+    """Answers of this version that take the place of those written for the earlier one: {example: {key: value}}."""
     source_sha256 = models.CharField(max_length=64, blank=True)
     loaded_at = models.DateTimeField(_("载入时间"), db_default=Now())
     published_at = models.DateTimeField(_("发布时间"), null=True, blank=True)

@@ -34,6 +34,8 @@ RESULT_WORDS = {
     "rejected": gettext_lazy("退回"),
     "assessed": gettext_lazy("核定"),
     "charges": gettext_lazy("应缴"),
+    "touched": gettext_lazy("应缴有变"),
+    "kept_as_paid": gettext_lazy("已缴保留"),
 }
 # A job tells its rest when a fiftieth of it is done.
 _MEASURABLE = 50

@@ -49,6 +49,7 @@ DESCRIPTIVE: Final = (
     "household_mode",
     "dependencies",
     "readings",
+    "amendments",
 )
 """Sections that prescribe work rather than prices: rules with a clause, shown and used by other rooms."""
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from enrollment.models import CollectionPlan, PlanStatus
 from enrollment.rules import may_become
 from foundation.audit.services import record
-from subsidies.queries import Checked, check_examples, plan_examples, rule_book
+from subsidies.queries import Checked, check_examples, examples_of, rule_book
 from subsidies.rules.source import PlanError
 
 
@@ -42,7 +42,7 @@ def publish_plan(*, by: Any, plan: CollectionPlan) -> Checked:
     if CollectionPlan.objects.in_force().exclude(pk=locked.pk).filter(code=locked.code).exists():
         raise PlanError("amends", plan=locked.code, version=locked.version)
     step(locked, PlanStatus.PUBLISHED)
-    checked = check_examples(rule_book(locked), plan_examples(locked.code, locked.version))
+    checked = check_examples(rule_book(locked), examples_of(locked))
     if not checked.failed:
         locked.published_at = timezone.now()
         locked.save(update_fields=["status", "published_at"])

@@ -83,6 +83,11 @@ def _reasons() -> dict[str, str]:
         "unknown_county": _("没有载入县区 {code}，请先运行 load_county"),
         "unknown_township": _("县区里没有镇街 {code}"),
         "unknown_parent": _("没有载入上级方案 {code}"),
+        "not_a_number": _("“{value}”不是文号，应写成 山政办发〔2023〕1号"),
+        "changes_nothing": _("没有改动任何一条，请先填要改的内容"),
+        "no_amendment": _("方案 {plan} 没有待生效的修订"),
+        "other_township": _("修订不能改方案适用的镇街"),
+        "examples_differ": _("第 {version} 版有 {n} 个算例和预期不同，逐个核对并确认后才能生效"),
         "not_issued": _(
             "方案 {plan} 的文件还没有印发（没有发文日期），只能预计，不能发布；印发后载入正式文本"
         ),

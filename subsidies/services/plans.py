@@ -72,6 +72,7 @@ def store_plan(*, by: Any, book: Plan) -> LoadResult:
             "status": PlanStatus.DRAFT if book.issued_on else PlanStatus.PROVISIONAL,
             "settings": book.document.get("settings") or {},
             "document": {**book.document, "text": book.text},
+            "examples": {},
             "source_sha256": book.sha256,
             "loaded_at": timezone.now(),
         },
@@ -121,6 +122,10 @@ def _check_amendment(book: Plan, others: list[CollectionPlan], county: County) -
         raise PlanError("amendment_open", plan=book.code)
     if (standing.coverage_year, standing.county_id) != (book.coverage_year, county.pk):
         raise PlanError("amends_other_year", year=standing.coverage_year)
+    if (standing.township.code if standing.township else "") != (
+        _full(book.township) if book.township else ""
+    ):
+        raise PlanError("other_township")
     if missing := set(standing.insurances) - set(book.insurances):
         raise PlanError("insurance_not_in_plan", insurance=", ".join(sorted(missing)))
 

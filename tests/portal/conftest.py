@@ -13,6 +13,8 @@ from django.db.models import Model
 from django.test import Client
 
 from contributions.models import (
+    Amendment,
+    AmendmentLine,
     Assessment,
     Charge,
     FundingDifference,
@@ -151,6 +153,13 @@ def _one_of_everything(
             **place, batch=1, plan=plan, registration_id=charge.registration_id, payment_line=line,
             insurance="medical", coverage_year=2023, amount=line.amount, invoiced_on=TODAY, voucher=f"V{uuid.uuid4().hex[:9]}",
             channel=name,
+        ),
+        AmendmentLine.objects.create(
+            **place, amendment=Amendment.objects.get_or_create(
+                plan=plan, defaults={"from_version": 1, "to_version": 2, "draft": plan}
+            )[0],
+            registration_id=charge.registration_id, resident=resident, insurance="medical", outcome="reprice",
+            charge=charge, personal_before=350, personal_after=380,
         ),
         PaidDifference.objects.create(
             **place, registration_id=charge.registration_id, resident=resident, plan=plan, plan_version=1,

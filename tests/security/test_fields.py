@@ -46,6 +46,9 @@ PLAIN: Final = {
     "enrollment.PendingAssessment": "why",
     "enrollment.PoliceRecord": "household_number relation sex cancelled_why",
     "enrollment.PriorPayment": "insurance voucher",
+    "contributions.Amendment": "state text standing_text digest",
+    "contributions.AmendmentSum": "insurance digest",
+    "contributions.AmendmentLine": "insurance outcome payers_after",
     "contributions.Assessment": "insurance decision reason timing standard_code waiver_code subsidy_code family_code"
     " decision_code warnings",
     "contributions.Charge": "insurance decision reason timing standard_code waiver_code subsidy_code family_code"

@@ -35,6 +35,7 @@ NO_RESIDENTS = {
     "imports.ReturnedRow": "a row as its sender wrote it, sealed; it follows its file, and COPY fills it",
     "contributions.FundingRequest": "a sum by office and township; its own visible_to narrows the pages",
     "contributions.PayerResolution": "who pays is an office with its account",
+    "contributions.AmendmentSum": "sums of a township, shown to who sees it whole",
     "contributions.FigureDelta": "sums on their way into the figures, folded for all places at once",
 }
 

@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
+from enrollment.queries import find_plan
 from foundation.commands import PortalCommand, Unusable
-from subsidies.queries import check_examples, find_rule_book, plan_examples, read_examples
+from subsidies.queries import check_examples, examples_of, find_rule_book, plan_examples, read_examples
 from subsidies.rules.source import PlanError
 from subsidies.services.messages import describe
 
@@ -26,9 +27,9 @@ class Command(PortalCommand):
     def run(self, options: dict[str, Any]) -> tuple[str, dict[str, Any], bool]:
         code = options["plan"]
         try:
-            plan = find_rule_book(code)
-            path = options["examples"]
-            examples = read_examples(path, code) if path else plan_examples(code, plan.version)
+            plan, path, loaded = find_rule_book(code), options["examples"], find_plan(code)
+            own = examples_of(loaded) if loaded is not None else plan_examples(code, plan.version)
+            examples = read_examples(path, code) if path else own
             checked = check_examples(plan, examples)
         except PlanError as error:
             raise Unusable(f"{code}: {describe(error)}") from None
