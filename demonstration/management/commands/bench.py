@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from demonstration.services.bench import pages, report, rules, season, steps
+from demonstration.services.bench import imports, pages, report, rules, season, steps
 from demonstration.services.bench.measure import Figures, StepFailed
 from demonstration.services.bench.payments import payments
 from demonstration.services.bench.stage import (
@@ -26,6 +26,9 @@ from foundation.commands import PortalCommand, Unusable, positive
 # In the order in which one needs another.
 STEPS: dict[str, steps.Step] = {
     "import": steps.import_registration,
+    "import_again": imports.import_again,
+    "import_xlsx": imports.import_xlsx,
+    "import_category": imports.import_category,
     "assess": steps.assess_county,
     "what_if": rules.budget,
     "one_resident": rules.one_resident,
@@ -39,6 +42,8 @@ STEPS: dict[str, steps.Step] = {
 }
 # Steps without which later ones find nothing to measure.
 NEEDED = {
+    "import_again": ["import"],
+    "import_category": ["import"],
     "assess": ["import"],
     "what_if": ["import", "assess"],
     "one_resident": ["import", "assess"],
@@ -124,6 +129,9 @@ class Command(PortalCommand):
             self._say("files of the county")
             write_files(stage)
         needed = {name for step in wanted for name in NEEDED.get(step, [])} | set(wanted)
+        # The departments' lists follow the last file of registration data, where a later step wants them priced.
+        files = [name for name in STEPS if name in needed and name.startswith("import")]
+        last = files[-1] if len(files) < len(needed) else ""
         done = {}
         for name, step in STEPS.items():
             if name not in needed or (name == "village_page" and not pages.has_village_page()):
@@ -132,7 +140,7 @@ class Command(PortalCommand):
             figures = step(stage, name in wanted)
             if name in wanted:
                 done[name] = figures
-            if name == "import":
+            if name == last:
                 bring_lists(stage)
         return done
 

@@ -24,6 +24,8 @@ NOTES = (
     ("cold_ms", "cold {} ms"),
     ("cpu_ms", "CPU {} ms"),
     ("queries", "{} queries"),
+    ("new", "{} new"),
+    ("changed", "{} changed"),
     ("recount_seconds", "recount {} s"),
 )
 

@@ -75,7 +75,7 @@ def measure(
     return figures
 
 
-def _floor(stage: Stage, name: str, *, wanted: bool) -> Callable[[], tuple[float, bool]] | None:
+def floor_of(stage: Stage, name: str, *, wanted: bool) -> Callable[[], tuple[float, bool]] | None:
     """The floor of that name, if it is wanted and somebody wrote one."""
     if not wanted or not exists(name):
         return None
@@ -97,7 +97,7 @@ def import_registration(stage: Stage, with_floor: bool) -> Figures:
         forget_uploads()
         return {"rows": got["read"], "seconds": seconds, "rejected": got["rejected"]}
 
-    return measure(stage, work, _floor(stage, "import", wanted=with_floor), LEFT_BY_IMPORT)
+    return measure(stage, work, floor_of(stage, "import", wanted=with_floor), LEFT_BY_IMPORT)
 
 
 def assess_county(stage: Stage, with_floor: bool) -> Figures:
@@ -110,7 +110,7 @@ def assess_county(stage: Stage, with_floor: bool) -> Figures:
         seconds = time.perf_counter() - started
         return {"rows": result.assessed, "seconds": seconds, "charges": result.charges}
 
-    return measure(stage, work, _floor(stage, f"assess-{stage.spec.plan}", wanted=with_floor), LEFT_BY_ASSESS)
+    return measure(stage, work, floor_of(stage, f"assess-{stage.spec.plan}", wanted=with_floor), LEFT_BY_ASSESS)
 
 
 def levy_rosters(stage: Stage, with_floor: bool) -> Figures:
@@ -125,7 +125,7 @@ def levy_rosters(stage: Stage, with_floor: bool) -> Figures:
             raise RuntimeError(f"the roster job is {job.state}: {job.error}")
         return {"rows": job.result["lines"], "seconds": seconds, "rosters": job.result["rosters"]}
 
-    return measure(stage, work, _floor(stage, "rosters", wanted=with_floor), LEFT_BY_ROSTERS)
+    return measure(stage, work, floor_of(stage, "rosters", wanted=with_floor), LEFT_BY_ROSTERS)
 
 
 def export_workbooks(stage: Stage, with_floor: bool) -> Figures:
