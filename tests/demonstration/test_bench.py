@@ -15,11 +15,11 @@ from django.conf import settings
 
 RESIDENTS = 300
 STEPS = [
-    "import", "assess", "what_if", "one_resident", "rosters", "export", "payments", "village_api", "village_page",
-    "progress_page",
+    "import", "import_again", "import_xlsx", "import_category", "assess", "what_if", "one_resident", "rosters", "export",
+    "payments", "village_api", "village_page", "progress_page", "open_season",
 ]  # fmt: skip
 # Judged by their seconds alone.
-WITHOUT_FLOOR = {"what_if", "one_resident"}
+WITHOUT_FLOOR = {"import_again", "what_if", "one_resident"}
 
 
 def _bench(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -54,11 +54,16 @@ def test_every_step_is_measured_beside_a_floor_with_the_same_rows(stack: str, tm
         assert step["seconds"] > 0, name
         assert step["peak_mb"] > 0, name
         assert name in WITHOUT_FLOOR or step["ratio"] > 0, name
-    bulk = ("import", "assess", "rosters", "export", "payments")
+    bulk = ("import", "import_xlsx", "import_category", "assess", "rosters", "export", "payments")
     assert all(kept["steps"][name]["same_rows"] for name in bulk)
+    again = kept["steps"]["import_again"]
+    assert (again["new"], again["changed"]) == (0, 0)
+    assert kept["steps"]["import_xlsx"]["rows"] == kept["steps"]["import"]["rows"]
     assert kept["steps"]["assess"]["rows"] == 2 * RESIDENTS
     assert kept["steps"]["payments"]["requests_per_second"] > 0
-    assert all(kept["steps"][name]["queries"] > 0 for name in STEPS[-3:])
+    assert all(
+        kept["steps"][name]["queries"] > 0 for name in ("village_api", "village_page", "progress_page")
+    )
     assert f"{stack}_bench" not in _databases()
 
 

@@ -70,9 +70,7 @@ def import_category(stage: Stage, with_floor: bool) -> Figures:
 def _import(stage: Stage, kind: str, *arguments: object) -> Answer:
     spec = stage.spec
     started = time.perf_counter()
-    got = answer_of(
-        "import_file", kind, *map(str, arguments), "--county", spec.code[:6], "--plan", spec.plan
-    )
+    got = answer_of("import_file", kind, *map(str, arguments), "--county", spec.code[:6], "--plan", spec.plan)
     seconds = time.perf_counter() - started
     forget_uploads()
     counts = {key: got[key] for key in ("new", "changed", "rejected")}

@@ -110,7 +110,9 @@ def assess_county(stage: Stage, with_floor: bool) -> Figures:
         seconds = time.perf_counter() - started
         return {"rows": result.assessed, "seconds": seconds, "charges": result.charges}
 
-    return measure(stage, work, floor_of(stage, f"assess-{stage.spec.plan}", wanted=with_floor), LEFT_BY_ASSESS)
+    return measure(
+        stage, work, floor_of(stage, f"assess-{stage.spec.plan}", wanted=with_floor), LEFT_BY_ASSESS
+    )
 
 
 def levy_rosters(stage: Stage, with_floor: bool) -> Figures:
