@@ -19,6 +19,7 @@ _SPACE: Final = re.compile(r"[\s\u3000*:：]+")
 _TRAILING_NOTE: Final = re.compile(r"\([^()]*\)$")
 _HEADER_ROWS: Final = 3
 _LONGEST_HEADER: Final = 30
+_A_NUMBER: Final = re.compile(r"\d{9}")
 _MANY_DIGITS: Final = re.compile(r"\d{5}")
 
 Row = tuple[int, list[str]]
@@ -98,6 +99,8 @@ def find_header(top: Sequence[Row], words: Words) -> Header:
     """The best header among the first rows: the one that names most fields, over as few rows as it takes."""
     best = Header()
     for index, (number, cells) in enumerate(top):
+        if _is_somebody(cells):
+            continue
         score = words.count(cells)
         if score > best.score:
             best = Header(number, 1, cells, score)
@@ -106,11 +109,18 @@ def find_header(top: Sequence[Row], words: Words) -> Header:
             if index + height > len(top) or not any(joined):
                 break
             below_number, below = top[index + height - 1]
+            if _is_somebody(below):
+                break
             joined = _joined(joined, below, words)
             count = words.count(joined)
             if count > max(score, best.score):
                 best = Header(below_number, height, joined, count)
     return best
+
+
+def _is_somebody(cells: Sequence[str]) -> bool:
+    """Whether a row is a person's and no header: in it 户主 says who she is."""
+    return any(_A_NUMBER.search(cell) for cell in cells)
 
 
 def _joined(upper: list[str], lower: list[str], words: Words) -> list[str]:

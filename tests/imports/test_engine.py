@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from datetime import date
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def test_files_are_sealed_at_rest(desk: Desk) -> None:
     assert "张大山".encode() not in sealed
     assert "名单" not in stored
     assert b"".join(vault.read(stored)) == as_csv([registration_row()])
-    assert not list((Path(settings.DATA_DIR) / "work").glob("import-work-*"))
+    assert not list((Path(settings.DATA_DIR) / "work").glob(f"import-work-{os.getpid()}-*"))
 
 
 def test_a_changed_or_shortened_stored_file_is_refused(db: None) -> None:

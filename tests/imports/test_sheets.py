@@ -168,6 +168,23 @@ def test_two_columns_with_the_same_header_can_be_told_apart(desk: Desk) -> None:
         assert cursor.fetchall() == [("张大山",)]
 
 
+def test_headers_nobody_knows_can_be_named_by_hand(desk: Desk) -> None:
+    """The file is refused, its columns are shown all the same, and what the clerk says of them is enough."""
+    names = {header: f"项目{n}" for n, header in enumerate(_FIELDS)}
+    data = book_of({"名单": [{names[header]: value for header, value in registration_row().items()}]})
+    with pytest.raises(ImportRefused) as refused:
+        desk.checked("registration", data)
+    assert refused.value.code == "no_header"
+    batch = _received(desk, None, data)
+    assert [column["field"] for column in batch.files.get().table["columns"]] == [""] * len(_FIELDS)
+    change_mapping(
+        by=None, batch=batch, position=0, mapping={names[header]: field for header, field in _FIELDS.items()}
+    )
+    with places_scope(desk.cast.places):
+        check(by=None, batch=batch, places=desk.cast.places)
+    assert batch.accepted_count == 1
+
+
 def test_what_was_said_of_a_header_holds_when_another_column_joins(desk: Desk) -> None:
     """A month later the file has one column more: the headers confirmed before are still known."""
     clerk = desk.cast.user("township_clerk")
