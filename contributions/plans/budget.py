@@ -11,12 +11,13 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from contributions.plans.settings_words import NAMES, setting_choice, setting_name
-from contributions.plans.words import sentence, setting_value
+from contributions.plans.words import listed_names, read_listed, sentence, setting_value, tell_listed
 from contributions.services.what_if import SUBSIDIES, WhatIf
 from contributions.words import payer
 from enrollment.models import CollectionPlan, Insurance
 from subsidies.queries import rule_book
 from subsidies.rules.changes import Known, known_changes
+from subsidies.rules.decisive import decisive_settings
 from subsidies.rules.plan import PERSONAL, Plan
 from subsidies.rules.settings import SETTINGS
 from townships.models import Township
@@ -35,11 +36,13 @@ def changes_from(sent: Mapping[str, str], plan: CollectionPlan) -> dict[str, dic
     """What a form or a link changes, by scenario: filled fields that say something other than the plan does."""
     book = rule_book(plan)
     present = {key: known.value for key, known in known_changes(book).items()}
-    present |= {name: _setting_text(book, name) for name in SETTINGS}
+    present |= {name: read_listed(book, name, _setting_text(book, name)) for name in SETTINGS}
     found: dict[str, dict[str, str]] = {letter: {} for letter in LETTERS}
     for field_name, value in sent.items():
         letter, dot, key = field_name.partition(".")
         text = value.strip()[:_LONGEST]
+        if key in SETTINGS and SETTINGS[key].kind == "codes":
+            text = read_listed(book, key, text)
         if dot and letter in found and text and text != present.get(key):
             found[letter][key] = text
     return found
@@ -49,7 +52,8 @@ def _setting_text(book: Plan, name: str) -> str:
     value = book.settings[name]
     if isinstance(value, Decimal):
         return f"{value:.2f}"
-    return "" if value is None or value == () else setting_value(value)
+    text = "" if value is None or value == () else setting_value(value)
+    return tell_listed(book, name, text) if SETTINGS[name].kind == "codes" else text
 
 
 # the form
@@ -66,6 +70,8 @@ class Field:
     choices: list[tuple[str, str]]
     filled: list[tuple[str, str]]
     """(name of the input, its value) per scenario."""
+    names: tuple[str, ...] = ()
+    """What a list may name."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +107,22 @@ def form_groups(plan: CollectionPlan, changes: Mapping[str, Mapping[str, str]]) 
         by_rule.setdefault(known.rule, []).append(known)
     for code, members in by_rule.items():
         rule = book.rule(code)
-        fields = [_field(k.key, _rule_label(book, k), k.value, k.kind, _choices(k), changes) for k in members]
+        fields = [
+            _field(
+                k.key,
+                _rule_label(book, k),
+                k.value,
+                k.kind,
+                _choices(k),
+                changes,
+                k.choices if k.kind == "groups" else (),
+            )
+            for k in members
+        ]
         insurance = str(Insurance(rule.insurance).label) if rule and rule.insurance else ""
         title = (rule.name or sentence(book, rule) or rule.clause.text) if rule else code
         groups.append(FieldGroup(title, insurance, fields, _filled(fields)))
+    decisive = decisive_settings(book)
     fields = [
         _field(
             name,
@@ -112,18 +130,24 @@ def form_groups(plan: CollectionPlan, changes: Mapping[str, Mapping[str, str]]) 
             _setting_text(book, name),
             SETTINGS[name].kind,
             _setting_choices(name),
-            changes,
+            _told(book, name, changes),
+            list(listed_names(book, name).values()),
         )
         for name in NAMES
-        if name in SETTINGS and _concerns(name, plan)
+        if name in decisive or any(name in each for each in changes.values())
     ]
     groups.append(FieldGroup(_("条文没写清、由设置决定的"), "", fields, _filled(fields)))
     return groups
 
 
-def _concerns(name: str, plan: CollectionPlan) -> bool:
-    insurance = name.partition(".")[0]
-    return insurance not in Insurance.values or insurance in plan.insurances
+def _told(book: Plan, name: str, changes: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    """The changes with a list of codes as the names people read."""
+    if SETTINGS[name].kind != "codes":
+        return changes
+    return {
+        letter: {key: tell_listed(book, name, value) if key == name else value for key, value in own.items()}
+        for letter, own in changes.items()
+    }
 
 
 def _filled(fields: Iterable[Field]) -> bool:
@@ -137,9 +161,10 @@ def _field(
     kind: str,
     choices: list[tuple[str, str]],
     changes: Mapping[str, Mapping[str, str]],
+    names: Sequence[str] = (),
 ) -> Field:
     filled = [(f"{letter}.{key}", changes.get(letter, {}).get(key, "")) for letter in LETTERS]
-    return Field(key, label, dict(choices).get(present, present), kind, choices, filled)
+    return Field(key, label, dict(choices).get(present, present), kind, choices, filled, tuple(names))
 
 
 def _rule_label(book: Plan, known: Known) -> str:
@@ -203,6 +228,8 @@ def _setting_words(book: Plan, key: str, value: str) -> tuple[str, str, str]:
             book.medical.standard.personal if key == "medical.personal" else book.medical.standard.fiscal
         )
         before = "" if printed is None else f"{printed:.2f}"
+    if SETTINGS[key].kind == "codes":
+        return setting_name(key), before, tell_listed(book, key, value)
     return amounts.get(key, setting_name(key)), setting_choice(key, before), setting_choice(key, value)
 
 

@@ -59,6 +59,10 @@ NAMES: Final[dict[str, tuple[Word, dict[str, Word]]]] = {
         _("等待期的月怎么数"),
         {"following_months": _("缴费次月起的整月"), "from_payment_day": _("自缴费日起按日对应")},
     ),
+    "medical.newborn_rule": (
+        _("新生儿"),
+        {"special_case": _("由医保局逐人核定"), "from_birth": _("按期参保的自出生享受")},
+    ),
     "medical.newborn_days": (_("出生多少天内参保自出生享受"), {}),
     "medical.fiscal_year": (_("用哪个年度的财政补助标准"), {}),
     "medical.window_open": (_("医疗缴费期首日"), {}),
@@ -114,6 +118,7 @@ NAMES: Final[dict[str, tuple[Word, dict[str, Word]]]] = {
         _("几方分不开的一分钱"),
         {"higher_level": _("上级财政出"), "lower_level": _("下级财政出")},
     ),
+    "dates.before_is_inclusive": (_("“某日前”含当日"), _YES_NO),
     "plan.window_vs_stage": (_("按时与否看什么"), {"window": _("缴费期"), "stage": _("缴费阶段")}),
 }
 
@@ -126,10 +131,6 @@ OTHERS: Final[dict[str, tuple[Word, dict[str, Word]]]] = {
         {"lowest_personal_amount": _("只取一项，本人缴得最少的")},
     ),
     "medical.household_mode": (_("整户参保"), {"warn": _("没登记全的提醒"), "ignore": _("不管")}),
-    "medical.newborn_rule": (
-        _("新生儿"),
-        {"special_case": _("由医保局逐人核定"), "from_birth": _("按期参保的自出生享受")},
-    ),
     "medical.arrival_rule": (
         _("按时与否看哪天"),
         {"paid_in_time_arrived_by_close": _("缴费日，款项期末前到"), "arrival_date": _("到账日")},
@@ -153,7 +154,6 @@ OTHERS: Final[dict[str, tuple[Word, dict[str, Word]]]] = {
     ),
     "sponsor.enabled": (_("允许资助人代付"), _YES_NO),
     "plan.allow_retroactive": (_("允许补录已过的日期"), _YES_NO),
-    "dates.before_is_inclusive": (_("“某日前”含当日"), _YES_NO),
     "deadlines.roll_over": (
         _("期限遇节假日"),
         {"none": _("不顺延"), "next_working_day": _("顺延到工作日")},

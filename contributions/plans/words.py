@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -16,6 +17,7 @@ from enrollment.models import Insurance
 from subsidies.queries import PLANS
 from subsidies.rules.parse_lists import SUPPLIER
 from subsidies.rules.plan import Plan, RuleRow
+from subsidies.rules.settings import SETTINGS, SEVERE, WAIVED
 from townships.models import AgencyKind
 
 Word = str | Promise
@@ -123,6 +125,32 @@ def category(code: str) -> str:
     """A special group by its official name; ``severely_disabled`` is a card of a severe grade."""
     special = {"severely_disabled": _("重度残疾人"), "waived": _("有人代缴的人")}
     return special.get(code) or _vocabulary().get(code, code)
+
+
+def listed_names(book: Plan, setting: str) -> dict[str, str]:
+    """What a list of a setting may name, by code: groups, waivers or routes; nothing for another kind of setting."""
+    if setting not in SETTINGS or SETTINGS[setting].kind != "codes":
+        return {}
+    if setting == "medical.waiver_channels":
+        return {code: str(name) for code, name in ROUTES.items()}
+    if setting == "medical.payer_tie_order":
+        rules = [book.rule(code) for code in sorted(book.waiver_codes)]
+        return {rule.code: rule.name or sentence(book, rule) for rule in rules if rule is not None}
+    codes = [*sorted(book.categories), SEVERE]
+    return {code: category(code) for code in (*codes, *([WAIVED] if "exempt" in setting else []))}
+
+
+def read_listed(book: Plan, setting: str, text: str) -> str:
+    """A list as people write it, with names and 、, as codes with commas; what is neither stays as it is."""
+    for code, name in sorted(listed_names(book, setting).items(), key=lambda pair: -len(pair[1])):
+        text = text.replace(name, f",{code},")
+    return ",".join(part.strip() for part in re.split(r"[,，、;；]", text) if part.strip())
+
+
+def tell_listed(book: Plan, setting: str, codes: str) -> str:
+    """Codes with commas as people write them."""
+    names = listed_names(book, setting)
+    return _("、").join(names.get(code.strip(), code.strip()) for code in codes.split(",") if code.strip())
 
 
 def _said(table: Mapping[str, Word], codes: object) -> str:

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from contributions.plans.document import READINGS, TOPICS
-from contributions.plans.settings_words import setting_choice, setting_name
+from contributions.plans.settings_words import NAMES, setting_choice, setting_name
 from contributions.plans.words import SENTENCES, sentence
 from contributions.words import reason
 from enrollment.models import CollectionPlan, PlanStatus
@@ -23,6 +23,7 @@ from foundation.jobs.models import Job, JobState
 from foundation.jobs.services.run import run_job
 from foundation.scope.context import places_scope
 from subsidies.queries import PLANS, fixture_path, plan_from_file
+from subsidies.rules.decisive import decisive_settings
 from subsidies.rules.plan import OWN_REASONS, REASONS
 from subsidies.rules.settings import SETTINGS
 from subsidies.services.plans import load_plan
@@ -251,6 +252,39 @@ def test_plan_without_rules_says_so(county: County) -> None:
     CollectionPlan.objects.filter(pk=county.plan.pk).update(document={}, source_sha256="0")
     for path in (PAGE, BUDGET, f"{PAGE}compare/"):
         assert "读不出规则" in text_of(county.client("medical_bureau").get(path))
+
+
+# budgets
+
+
+def test_a_budget_offers_what_can_change_this_plan_and_reads_names(county: County) -> None:
+    """Settings that no answer of the plan depends on are not asked about; groups are written and read by name."""
+    client = county.client("medical_bureau")
+    page = text_of(client.get(BUDGET))
+    assert "另外全额代缴的群体" in page
+    assert "70 至 79 岁领老龄补贴的" not in page, "a question of 店子"
+    assert "写名称，用顿号分开：" in page
+    assert "重度残疾人" in page
+    answer = client.post(
+        BUDGET,
+        {"a.medical.waiver_categories_extra": "孤儿、重度残疾人", "b.medical.waiver_channels": "村居代办"},
+    )
+    assert "a.medical.waiver_categories_extra=orphan%2Cseverely_disabled" in answer["Location"]
+    assert "b.medical.waiver_channels=village" in answer["Location"]
+    shown = client.get(answer["Location"])
+    assert "孤儿、重度残疾人" in text_of(shown)
+    assert 'value="孤儿、重度残疾人"' in shown.content.decode()
+    wrong = text_of(client.get(BUDGET, {"a.medical.waiver_categories_extra": "外星人"}))
+    assert "甲案没有算" in wrong
+    assert "外星人" in wrong
+
+
+@pytest.mark.parametrize("code", sorted(path.stem for path in PLANS.glob("*.yaml")))
+def test_every_setting_that_prices_is_offered(code: str) -> None:
+    """What can change an answer of a plan stands on the form of its budget, with words."""
+    told = {"medical.personal", "medical.fiscal", *NAMES}
+    only_warns = {"medical.household_mode"}
+    assert decisive_settings(plan_from_file(fixture_path(code))) <= told | only_warns
 
 
 # who reads

@@ -20,6 +20,7 @@ from subsidies.services.life import publish_plan
 from subsidies.services.plans import load_plan
 from tests.subsidies.asking import check, example
 from townships.models import County, Township
+from townships.unit_names import TownshipNames
 
 pytestmark = pytest.mark.django_db
 CODE = "shanting-2023"
@@ -93,6 +94,27 @@ def test_task_table_keeps_rows_and_printed_total(shanting: CollectionPlan) -> No
     assert sum(row.headcount for row in rows) == medical.get(township=None).headcount == 343_740
     assert rows.get(township__name="徐庄镇").headcount == 39_127
     assert sum(row.villages or 0 for row in rows) == 281
+
+
+@pytest.mark.covers("E010")
+def test_a_unit_of_the_tree_may_have_no_target_and_several_names() -> None:
+    """The development zone is addressed by the paper and has no row of its table; 柴胡店 is 柴胡店镇 by either name."""
+    call_command("load_county", "370406", stdout=io.StringIO())
+    load(CODE)
+    shanting = County.objects.get(code="370406000000")
+    zone = Township.objects.get(code=TownshipNames(shanting).code("山亭经济开发区管委会"))
+    with_targets = set(Target.objects.filter(plan__code=CODE).values_list("township__name", flat=True)) - {
+        None
+    }
+    assert zone.name not in with_targets
+    assert len(with_targets) == 10
+    assert zone.villages.exists(), "and residents live there"
+    call_command("load_county", "370481", stdout=io.StringIO())
+    load("tengzhou-2023")
+    names = TownshipNames(County.objects.get(code="370481000000"))
+    written = [row.name for row in plan_from_file(fixture_path("tengzhou-2023")).targets.rows]  # type: ignore[union-attr]
+    assert all(names.code(name) for name in written)
+    assert names.code("柴胡店") == names.code("柴胡店镇") == "370481111000"
 
 
 @pytest.mark.covers("E001", "E002", "E003", "E005", "E011", "E012")

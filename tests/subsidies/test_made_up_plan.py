@@ -169,7 +169,7 @@ def test_a_made_up_plan_computes_without_code(path: Path, asked: list[dict[str, 
 
 
 @pytest.mark.django_db
-@pytest.mark.covers("E001", "E002", "E004", "E005", "E010", "E011", "E012")
+@pytest.mark.covers("E001", "E002", "E004", "E005", "E011", "E012")
 def test_loaded_made_up_plans_answer_from_the_tables(tmp_path: Path) -> None:
     """The county's plan, and a township's own beside it whose parent it is; each answers by its own rules."""
     load_county(by=None, code="370406")
