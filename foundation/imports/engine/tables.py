@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
+from foundation.identity import read_number
 from foundation.imports.kinds import ImportKind, ImportRefused
 from foundation.imports.models import ImportBatch, ImportMapping
 from foundation.imports.senders import sender_of
@@ -234,14 +236,28 @@ def _columns(table: Table, sample: Sequence[list[str]]) -> list[dict[str, Any]]:
     return columns
 
 
+# Columns whose long numbers are papers' or accounts' and no person's.
+_PAPERS: Final = frozenset(
+    {"voucher", "serial", "account", "unit_code", "village_code", "pos_number", "household"}
+)
+_NAMES: Final = frozenset(
+    {
+        "name", "head", "nickname", "husband_name", "wife_name", "spouse_name", "counterparty", "agent", "account_name",
+    }
+)  # fmt: skip
+_NUMBERS: Final = frozenset({"id_number", "head_id_number", "husband_number", "wife_number", "spouse_number"})
+
+
 def _masked(field: str, text: str) -> str:
-    if field in {"id_number", "head_id_number"}:
+    if field in _NUMBERS:
         return mask_number(text, Audience.OFFICE)
-    if field in {"name", "head", "nickname"}:
+    if field in _NAMES:
         return mask_name(text)
     if field == "phone":
         return mask_phone(text)
-    if not field and sum(char.isdigit() for char in text) >= 7:
-        # A column nobody recognised may be anybody's number.
+    if read_number(text, date.max).ok:
+        return mask_number(text, Audience.OFFICE)
+    if field not in _PAPERS and sum(char.isdigit() for char in text) >= (7 if not field else 11):
+        # A column nobody recognised, or put under the wrong name, may be anybody's number.
         return mask_number(text, Audience.OFFICE)
     return text[:30]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -19,6 +20,9 @@ from foundation.imports.senders import sender_of
 from foundation.imports.services.findings import forget
 
 _LOCK_SPACE: Final = 0x494E
+
+
+_LONG_NUMBER: Final = re.compile(r"\d{11,}[Xx]?")
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def receive(*, by: Any, terms: Terms, uploads: Sequence[Upload]) -> ImportBatch:
         raise ImportRefused(_("“%(kind)s”没有全量清单的做法，请去掉全量再导入") % {"kind": kind.label})
     if by is not None and kind.roles and by.role not in kind.roles:
         raise ImportRefused(_("您的岗位不能导入“%(kind)s”") % {"kind": kind.label})
-    names = [PurePath(upload.name.replace("\\", "/")).name[-120:] for upload in uploads]
+    names = [_plain_name(upload.name) for upload in uploads]
     batch = ImportBatch.objects.create(
         kind=terms.kind,
         county_code=terms.county_code,
@@ -120,6 +124,12 @@ def _open_twin(batch: ImportBatch) -> ImportBatch | None:
         state__in=(BatchState.RECEIVED, BatchState.CHECKED),
     )
     return same.exclude(pk=batch.pk).order_by("-pk").first()
+
+
+def _plain_name(name: str) -> str:
+    """A file's own name without folders; numbers as long as a phone's or a person's are starred, since it is kept readable."""
+    plain = PurePath(name.replace("\\", "/")).name[-120:]
+    return _LONG_NUMBER.sub(lambda found: "*" * len(found[0]), plain)
 
 
 def _store(batch: ImportBatch, names: list[str], uploads: Sequence[Upload]) -> None:
