@@ -20,7 +20,7 @@ BY_MERGE_ALONE = ClosingReason.SAME_PERSON
 def held_registration(by: User, registration: int) -> Registration:
     """A registration collected in the user's places, locked, wherever the person lives now.
 
-    Raises Registration.DoesNotExist.
+    Raises Registration.DoesNotExist, and ValidationError for one that stayed with a record merged into another.
     """
     check_post(by)
     row: Registration = (
@@ -29,6 +29,8 @@ def held_registration(by: User, registration: int) -> Registration:
         .select_for_update(of=("self",))
         .get(pk=registration)
     )
+    if row.resident.merged_into_id is not None:
+        raise ValidationError(_("这条参保登记属于已经并入别人的旧档案，不能再改。"))
     return row
 
 

@@ -185,12 +185,18 @@ def _carry(
         " WHERE r.id = g.resident_id AND r.id = ANY (%(residents)s) AND g.unit_id = %(old)s AND g.household_id IS NULL",
         values,
     )
-    # Two units may both have a household 00012: the one that comes is marked with the end of its old unit's code.
+    # Two units may both have a household 00012: the one that comes is marked with the end of its old unit's code, and
+    # with its own key where even that number was given already.
     cursor.execute(
-        "UPDATE enrollment_household h SET township_id = %(township)s, unit_id = %(unit)s,"
-        " village_id = coalesce(%(village)s, h.village_id),"
-        " number = CASE WHEN EXISTS (SELECT FROM enrollment_household o WHERE o.unit_id = %(unit)s"
-        "   AND o.number = h.number) THEN left(%(mark)s || h.number, 40) ELSE h.number END"
+        "WITH taken AS (SELECT number FROM enrollment_household"
+        "   WHERE unit_id = %(unit)s OR (unit_id = %(old)s AND number LIKE %(mark)s || '%%'))"
+        " UPDATE enrollment_household h SET township_id = %(township)s, unit_id = %(unit)s,"
+        " village_id = coalesce(%(village)s, h.village_id), number = CASE"
+        " WHEN NOT EXISTS (SELECT FROM enrollment_household o WHERE o.unit_id = %(unit)s AND o.number = h.number)"
+        "   THEN h.number"
+        " WHEN NOT EXISTS (SELECT FROM taken t WHERE t.number = left(%(mark)s || h.number, 40))"
+        "   THEN left(%(mark)s || h.number, 40)"
+        " ELSE left(%(mark)s || h.id || '-' || h.number, 40) END"
         " WHERE h.id = ANY (%(households)s)",
         values,
     )
