@@ -44,6 +44,7 @@ APPS = [
     ("plans/", "contributions.plan_urls"),
     ("funding/", "contributions.funding_urls"),
     ("marks/", "contributions.mark_urls"),
+    ("register/", "contributions.register_urls"),
     ("imports/", "foundation.imports.urls"),
     ("lists/", "subsidies.urls"),
     ("jobs/", "foundation.jobs.urls"),

@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Max, Sum
+from django.db.models import Max, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
+from contributions.admin.resident_events import register_lines
 from contributions.funding.marks import not_synced
 from contributions.models import (
     Charge,
@@ -28,8 +29,19 @@ from contributions.models import (
 from contributions.plans.because import Said
 from contributions.plans.differences import DifferenceWords, Line
 from contributions.services.explain import Explanation, explain_people
+from contributions.village import registered_elsewhere
 from contributions.words import payer
-from enrollment.models import CollectionPlan, Insurance, MarkState, MarkStep, Membership, Resident
+from enrollment.models import (
+    CollectionPlan,
+    Insurance,
+    MarkState,
+    MarkStep,
+    Membership,
+    Resident,
+    Transfer,
+    TransferState,
+)
+from enrollment.services.life.doubles import merged_into, standing_merges
 from foundation.audit.models import AuditEvent
 from foundation.clock.services import business_date, offset
 from foundation.encryption import get_keyring
@@ -110,6 +122,9 @@ def standing_of(charge: Charge, paid: Decimal, confirmed: Decimal) -> Standing:
         return Standing(str(Decision(charge.decision).label), "", "info", **figures)
     if charge.personal_amount == 0:
         return Standing(_("政府代缴"), "state--done", "check", **figures)
+    if paid < charge.personal_amount and charge.registration.closing_reason:
+        word = _("已销号：%(why)s") % {"why": charge.registration.closing_reason}
+        return Standing(word, "", "info", **figures)
     if paid < charge.personal_amount:
         word = _("没缴") if paid <= 0 else _("没缴齐")
         return Standing(word, "state--wait", "clock", **figures)
@@ -120,7 +135,11 @@ def standing_of(charge: Charge, paid: Decimal, confirmed: Decimal) -> Standing:
 
 def standings(residents: Sequence[int]) -> dict[tuple[int, str], tuple[Charge, Standing]]:
     """Current charges of people by insurance (the newest year), with where each stands; three queries."""
-    charges = Charge.objects.filter(resident_id__in=residents, current=True).order_by("coverage_year", "pk")
+    charges = (
+        Charge.objects.filter(resident_id__in=residents, current=True)
+        .select_related("registration")
+        .order_by("coverage_year", "pk")
+    )
     newest = {(c.resident_id, c.insurance): c for c in charges}
     ids = [c.registration_id for c in newest.values()]
     paid: dict[int, Decimal] = {}
@@ -146,18 +165,27 @@ def age_on(birth: date | None, day: date) -> int | None:
 
 
 def resident_page(user: User, resident: Resident) -> dict[str, Any]:
-    """Everything the page shows, within the user's scope and masked for the office."""
+    """Everything the page shows, within the user's scope and masked for the office.
+
+    Somebody who moved away is shown with what he registered and paid here; how he is reached is for where he lives.
+    """
     today = business_date(user.county_code)
+    held = Resident.objects.held_by(user).filter(pk=resident.pk).exists()
+    records = [resident.pk, *merged_into(resident.pk)]
     members = _members(user, resident)
     found = standings([person.pk for person in members])
     keys = get_keyring()
     number = keys.decrypt(resident.number_encrypted) if resident.number_encrypted else ""
-    phone = keys.decrypt(resident.phone_encrypted) if resident.phone_encrypted else ""
+    phone = keys.decrypt(resident.phone_encrypted) if held and resident.phone_encrypted else ""
     own = {insurance: found[key] for key in found if key[0] == resident.pk and (insurance := key[1])}
     views = _insurances(resident, own)
+    elsewhere = registered_elsewhere(resident) if held else ""
+    if elsewhere:
+        # What is registered in another place is not seen from here: saying that he is not registered would be wrong.
+        views = [view for view in views if view.charge is not None]
     payments = list(
         Payment.objects.visible_to(user)
-        .filter(lines__registration__resident=resident)
+        .filter(lines__registration__resident__in=records)
         .distinct()
         .select_related("recorded_by", "reverses")
         .order_by("-handed_over_at", "-pk")
@@ -173,6 +201,13 @@ def resident_page(user: User, resident: Resident) -> dict[str, Any]:
     early = not_synced(user, plan, [resident.pk]) if plan is not None else {}
     return {
         "resident": resident,
+        "held": held,
+        "registered_elsewhere": elsewhere,
+        "waits_for": Transfer.objects.visible_to(user)
+        .filter(resident=resident, state=TransferState.OFFERED)
+        .select_related("to_unit__township")
+        .first(),
+        "merges": standing_merges(user, resident.pk) if len(records) > 1 else [],
         "age": age_on(resident.birth_date, today),
         "number_tail": number_tail(number, Audience.OFFICE),
         "phone_masked": mask_phone(phone)[-2:] if phone else "",
@@ -192,14 +227,16 @@ def resident_page(user: User, resident: Resident) -> dict[str, Any]:
         "not_by_phone": early.get(resident.pk, ZERO),
         "today": today,
         "payments": payments,
-        "timeline": _timeline(user, resident, memberships, payments),
+        "timeline": _timeline(user, resident, records, memberships, payments),
     }
 
 
 def _members(user: User, resident: Resident) -> list[Resident]:
     if resident.household_id is None:
         return [resident]
-    rows = Resident.objects.visible_to(user).filter(household_id=resident.household_id, merged_into=None)
+    rows = Resident.objects.visible_to(user).filter(
+        Q(left_on=None) | Q(pk=resident.pk), household_id=resident.household_id, merged_into=None
+    )
     return list(rows.order_by("-is_head", "birth_date", "pk"))
 
 
@@ -333,24 +370,21 @@ def _cited(plan: CollectionPlan, said: Iterable[Said], quoted: set[str]) -> list
 
 
 _ACTS = {
-    "resident.correct": gettext_noop("改了 %(fields)s"),
     "membership.change": gettext_noop("改了特殊群体的止期或等级"),
     "number.read": gettext_noop("看了身份证全号"),
-}
-_FIELDS = {
-    "phone": gettext_noop("电话"),
-    "address": gettext_noop("住址"),
-    "nickname": gettext_noop("绰号"),
-    "household": gettext_noop("户"),
 }
 
 
 def _timeline(
-    user: User, resident: Resident, memberships: Iterable[Membership], payments: Sequence[Payment]
+    user: User,
+    resident: Resident,
+    records: Sequence[int],
+    memberships: Iterable[Membership],
+    payments: Sequence[Payment],
 ) -> list[Happened]:
     shift = offset(user.county_code)  # moments are real; the county's own day stands on the page
     happened = [_of_payment(p, shift) for p in payments]
-    entries = TaxEntry.objects.visible_to(user).filter(registration__resident=resident)
+    entries = TaxEntry.objects.visible_to(user).filter(registration__resident__in=records)
     happened += [
         Happened(
             _noon(e.settled_on or e.invoiced_on),
@@ -361,7 +395,7 @@ def _timeline(
         )
         for e in entries
     ]
-    charges = Charge.objects.visible_to(user).filter(resident=resident).order_by("-pk")
+    charges = Charge.objects.visible_to(user).filter(resident__in=records).order_by("-pk")
     happened += [
         Happened(
             c.created_at,
@@ -386,6 +420,7 @@ def _timeline(
         )
         for step in _moved(list(memberships))
     ]
+    happened += [Happened(told.at, told.text, told.css) for told in register_lines(user, resident)]
     targets = [("resident", [str(resident.pk)]), ("membership", [str(m.pk) for m in memberships])]
     for kind, ids in targets:
         events = AuditEvent.objects.filter(target_kind=kind, target__in=ids).select_related("actor")
@@ -426,6 +461,5 @@ def _payment_words(payment: Payment) -> Happened:
 
 
 def _of_event(event: AuditEvent) -> Happened:
-    names = "、".join(_(_FIELDS.get(f, f)) for f in event.detail.get("fields", []))
-    act = _(_ACTS[event.action]) % {"fields": names}
+    act = _(_ACTS[event.action])
     return Happened(event.at, f"{event.actor or _('系统')}：{act}")

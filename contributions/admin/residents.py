@@ -20,6 +20,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from contributions.admin.resident_page import Standing, age_on, resident_page, standings
+from contributions.register.acts import acts_for
 from contributions.services.assess import assess
 from enrollment.admin import search_people
 from enrollment.models import CollectionPlan, Resident
@@ -138,13 +139,17 @@ class ResidentAdmin(ScopedModelAdmin):
             "numbers_until": until,
             "number": read_number(by=user, resident=resident) if until else "",
             "may_reveal": may(user.role, "reveal_number"),
-            "may_correct": self._permits(request, CHANGE),
+            "may_correct": self._permits(request, CHANGE) and self._held(user, resident),
+            "acts": acts_for(user, resident),
             "may_assess": may(user.role, "assess"),
             **(extra_context or {}),
         }
         response = TemplateResponse(request, "office/resident.html", context)
         response.own_page = True  # type: ignore[attr-defined]
         return response
+
+    def _held(self, user: Any, resident: Resident) -> bool:
+        return Resident.objects.held_by(user).filter(pk=resident.pk).exists()
 
     def _act(self, request: HttpRequest, resident: Resident) -> HttpResponse:
         act = request.POST.get("act", "")
@@ -157,6 +162,8 @@ class ResidentAdmin(ScopedModelAdmin):
             messages.error(request, _("没有改动：%(why)s") % {"why": " ".join(error.messages)})
         except Problem as problem:
             messages.error(request, problem.message)
+        except Resident.DoesNotExist:  # seen here for the season he paid here, kept where he lives
+            raise Http404 from None
         return HttpResponseRedirect(request.path)
 
     def _correct(self, request: HttpRequest, resident: Resident) -> None:

@@ -122,7 +122,7 @@ def _one_of_everything(
         roster,
         FamilyRecord.objects.create(**place, resident=resident, kind="only_child"),
         ResidentEvent.objects.create(
-            **place, resident=resident, kind="name_corrected", happened_on=TODAY, detail={"before": name}
+            **place, resident=resident, kind="name_corrected", happened_on=TODAY, detail={"before": {"name": name}}
         ),
         FormerNumber.objects.create(
             **place, resident=resident, id_kind="birth_certificate", number_encrypted=resident.number_encrypted,

@@ -208,11 +208,11 @@ def test_correction_goes_through_the_service_and_leaves_a_trail(office: Office, 
     )
     assert "木匠" in text(good)
     assert "13800001234" not in text(good)
-    assert "改了 电话" in text(good)
+    assert "更正联系方式，电话尾号 21 → 34" in text(good)
     with scope(office.season.cast.user(CLERK)):
         person.refresh_from_db()
         assert (person.phone_tail, get_keyring().decrypt(person.phone_encrypted)) == ("1234", "13800001234")
-    event = AuditEvent.objects.get(action="resident.correct")
+    event = AuditEvent.objects.get(action="resident.contact")
     assert event.actor == office.season.cast.user(CLERK)
     assert "1380000" not in str(event.detail)
 

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from contributions import register_views as views
+
+app_name = "register"
+urlpatterns = [
+    path("new/", views.newcomer, name="newcomer"),
+    path("residents/<int:pk>/<slug:slug>/", views.act_on_resident, name="act"),
+    path("households/<int:pk>/", views.household, name="household"),
+    path("households/<int:pk>/<slug:slug>/", views.act_on_household, name="household-act"),
+    path("transfers/", views.transfers, name="transfers"),
+    path("transfers/<uuid:party>/", views.accept, name="accept"),
+    path("transfers/<uuid:party>/answer/", views.answer, name="answer"),
+    path("places/", views.places, name="places"),
+]
