@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, Min
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -20,10 +24,11 @@ from contributions.register.pages import household_page
 from contributions.services.register.enrol import enrol_newcomer
 from contributions.services.register.moves import NewHome, accept_transfer
 from contributions.services.register.places import change_unit
-from enrollment.models import Household, IdKind, Resident, Transfer, TransferState
+from enrollment.models import Household, IdKind, PoliceRecord, Resident, Transfer, TransferState
 from enrollment.services.life import moves
 from enrollment.services.life.people import Newcomer
 from enrollment.services.life.places import merge_villages
+from foundation.office import Waiting, waits_in_office
 from townships.access import user_who_may
 from townships.models import User, Village
 from townships.rules import may
@@ -56,6 +61,7 @@ def _household(user: User, pk: int) -> Household:
 def _perform(request: HttpRequest, user: User, act: Act, about: Any) -> tuple[forms.ActForm, bool]:
     """The act's form, filled in by what was sent; True when it is done."""
     form = act.form(user, about, request.POST if request.method == "POST" else None)
+    form.suggest(request.GET.dict())
     if request.method != "POST" or not form.is_valid():
         return form, False
     try:
@@ -133,6 +139,7 @@ def newcomer(request: HttpRequest) -> HttpResponse:
     form = forms.NewcomerForm(user, home, request.POST if request.method == "POST" else None)
     if request.GET.get("newborn"):
         form.start("id_kind", IdKind.BIRTH_CERTIFICATE)
+    form.suggest(_known_to_police(request, user))
     if request.method == "POST" and form.is_valid():
         try:
             person = _enrol(user, form)
@@ -148,6 +155,21 @@ def newcomer(request: HttpRequest) -> HttpResponse:
 def _asked_home(request: HttpRequest, user: User) -> Household | None:
     pk = request.GET.get("household", "")
     return _household(user, int(pk)) if pk.isdecimal() and len(pk) < 19 else None
+
+
+def _known_to_police(request: HttpRequest, user: User) -> dict[str, str]:
+    """What the police's register says of somebody who is not in ours; the number is typed from the paper."""
+    pk = request.GET.get("police", "")
+    record = (
+        PoliceRecord.objects.visible_to(user).filter(pk=int(pk)).first()
+        if pk.isdecimal() and len(pk) < 19
+        else None
+    )
+    if record is None:
+        return {}
+    return {
+        "unit": str(record.unit_id), "name": record.name, "relation": record.relation, "address": record.address
+    }  # fmt: skip
 
 
 def _enrol(user: User, form: forms.NewcomerForm) -> Resident:
@@ -320,3 +342,19 @@ def _change_places(user: User, act: str, data: dict[str, Any]) -> str:
     return _("已变更：%(h)s 户 %(p)s 人。本季的登记和钱留在原来的单位，新的一季由新单位收。") % {
         "h": moved.households, "p": moved.residents,
     }  # fmt: skip
+
+
+@waits_in_office
+def people_to_receive(user: User, today: date) -> Iterator[Waiting]:
+    """Moves into the user's township that wait for an answer."""
+    if not may(user.role, "keep_register") or user.sees_county:
+        return
+    rows = Transfer.objects.visible_to(user).filter(
+        state=TransferState.OFFERED, to_unit__township__in=user.scope_places().townships
+    )
+    counted = rows.aggregate(n=Count("pk"), since=Min("offered_at"))
+    if counted["n"]:
+        yield Waiting(
+            title=_("别的镇街转来的人等接收"), since=counted["since"], count=counted["n"], unit=_("人"),
+            url=reverse("register:transfers"), button=_("去接收"),
+        )  # fmt: skip

@@ -118,6 +118,10 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "note_lists": _REGISTER_ROLES - {"auditor"},
     # The life of the register: births, deaths, moves, households, doubles.
     "keep_register": frozenset({"medical_bureau", "hr_bureau", "township_clerk"}),
+    # Whom one list holds and another does not, possible doubles, the police's register: to read.
+    "compare_registers": frozenset(
+        {"medical_bureau", "hr_bureau", "tax_bureau", "township_clerk", "auditor"}
+    ),
     "merge_places": frozenset({"admin", "medical_bureau", "hr_bureau"}),
     # Plans are public papers; what a change would cost is for whoever proposes, pays, decides or audits it.
     "read_plans": OFFICE_ROLES | {"county_leader"},

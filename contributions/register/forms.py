@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -116,6 +116,11 @@ class ActForm(forms.Form):
     def start(self, name: str, value: Any) -> None:
         """What stands in a field before anybody types."""
         self.initial[name] = value
+
+    def suggest(self, values: Mapping[str, str]) -> None:
+        """Begin with what the page that led here already knows; still to be looked at and sent by somebody."""
+        for name in self.fields.keys() & values.keys():
+            self.start(name, values[name][:200])
 
     def today(self, *names: str) -> None:
         """Fields that begin with the county's day."""

@@ -236,7 +236,8 @@ def give_number(
     words = check_evidence(evidence)
     check_day(by, on, "on", not_before=identity.birth_date)
     columns = number_columns(by, identity.number)
-    if row.number_index is not None and bytes(row.number_index) == columns["number_index"]:
+    same = row.number_index is not None and bytes(row.number_index) == columns["number_index"]
+    if same and (row.birth_date, row.sex) == (identity.birth_date, identity.sex):
         raise ValidationError({"number": _("号码没有变，和档案里的一样。")})
     _check_free(by, identity.number, but=row.pk)
     before = {"birth_date": row.birth_date, "sex": row.sex}
@@ -258,7 +259,7 @@ def give_number(
             }
         )
     first = row.id_kind != IdKind.RESIDENT_ID or row.number_index is None
-    if row.number_index is not None and row.number_encrypted is not None:
+    if not same and row.number_index is not None and row.number_encrypted is not None:
         FormerNumber.objects.get_or_create(
             resident=row, number_index=bytes(row.number_index),
             defaults={
