@@ -27,7 +27,7 @@ from enrollment.models import PairVerdict, PoliceRecord, Resident, ResidentPair
 from enrollment.queries import live_plans
 from enrollment.services.life.doubles import keep_apart, possible_doubles
 from foundation.audit.services import record
-from foundation.clock.services import business_date
+from foundation.clock.services import business_date, offset
 from foundation.sheets import Column, Layout, OfficialTable, write_workbook
 from townships.access import user_who_may
 from townships.models import Township, User
@@ -82,6 +82,9 @@ def doubles(request: HttpRequest) -> HttpResponse:
         .select_related("first", "second", "decided_by")
         .order_by("-decided_at")[:20]
     )
+    shift = offset(ground.user.county_code)
+    for row in decided:
+        row.decided_at += shift
     context = {
         "ground": ground,
         "rows": pair_rows(ground.user, pairs),

@@ -28,6 +28,7 @@ from enrollment.models import Household, IdKind, PoliceRecord, Resident, Transfe
 from enrollment.services.life import moves
 from enrollment.services.life.people import Newcomer
 from enrollment.services.life.places import merge_villages
+from foundation.clock.services import offset
 from foundation.office import Waiting, waits_in_office
 from townships.access import user_who_may
 from townships.models import User, Village
@@ -205,6 +206,10 @@ def transfers(request: HttpRequest) -> HttpResponse:
         .select_related("to_unit__township", "unit__township", "offered_by", "decided_by")
         .order_by("-offered_at", "pk")[:300]
     )
+    shift = offset(user.county_code)
+    for row in rows:  # moments are real; the county's own day stands on the page
+        row.offered_at += shift
+        row.decided_at = row.decided_at + shift if row.decided_at is not None else None
     own = {row.pk for row in Transfer.objects.held_by(user).filter(pk__in=[row.pk for row in rows])}
     parties: dict[uuid.UUID, list[Transfer]] = {}
     for row in rows:

@@ -89,6 +89,8 @@ def _change(event: ResidentEvent) -> str:
         old, new = _said(name, before.get(name)), _said(name, after.get(name))
         if name in _QUIET or old == new or name not in _FACTS:
             continue
+        if name == "household" and event.kind == EventKind.MOVED:
+            continue  # a new place always has another number
         label = _FACTS[name]
         if not new:
             parts.append(_("原%(fact)s %(old)s") % {"fact": label, "old": old})

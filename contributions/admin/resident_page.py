@@ -48,7 +48,7 @@ from foundation.encryption import get_keyring
 from foundation.masking import Audience, mask_phone, number_tail
 from foundation.money import format_yuan
 from subsidies.rules.source import PlanError
-from townships.models import User
+from townships.models import CollectingUnit, User
 
 ZERO = Decimal("0.00")
 
@@ -180,7 +180,11 @@ def resident_page(user: User, resident: Resident) -> dict[str, Any]:
     own = {insurance: found[key] for key in found if key[0] == resident.pk and (insurance := key[1])}
     views = _insurances(resident, own)
     elsewhere = registered_elsewhere(resident) if held else ""
-    if elsewhere:
+    others = set(resident.also_units or ())
+    all_seen = not others - set(
+        CollectingUnit.objects.visible_to(user).filter(pk__in=others).values_list("pk", flat=True)
+    )
+    if elsewhere and not all_seen:
         # What is registered in another place is not seen from here: saying that he is not registered would be wrong.
         views = [view for view in views if view.charge is not None]
     payments = list(
@@ -202,7 +206,8 @@ def resident_page(user: User, resident: Resident) -> dict[str, Any]:
     return {
         "resident": resident,
         "held": held,
-        "registered_elsewhere": elsewhere,
+        "registered_elsewhere": "" if all_seen else elsewhere,
+        "season_here": elsewhere if all_seen else "",
         "waits_for": Transfer.objects.visible_to(user)
         .filter(resident=resident, state=TransferState.OFFERED)
         .select_related("to_unit__township")

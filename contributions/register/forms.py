@@ -97,6 +97,8 @@ class ActForm(forms.Form):
 
     wide: tuple[str, ...] = ()
     """Fields over the whole width."""
+    sections: tuple[tuple[Any, tuple[str, ...]], ...] = ()
+    """Titles and the fields below each, for a long form; none for a short one."""
     suggestions: tuple[Any, ...] = ()
     """What is usually typed into the field that names the list ``suggestions``."""
 
@@ -112,6 +114,12 @@ class ActForm(forms.Form):
 
     def prepare(self) -> None:
         """Choices and first values that depend on who asks about whom."""
+
+    @property
+    def parts(self) -> list[tuple[Any, list[forms.BoundField]]]:
+        """The fields in their sections."""
+        sections = self.sections or (("", tuple(self.fields)),)
+        return [(title, [self[name] for name in names if name in self.fields]) for title, names in sections]
 
     def start(self, name: str, value: Any) -> None:
         """What stands in a field before anybody types."""
@@ -413,10 +421,17 @@ class NewcomerForm(_Registering):
         choices=[("false", gettext_lazy("无")), ("true", gettext_lazy("本人持证")), ("parent", gettext_lazy("随父母"))],
     )  # fmt: skip
     on = day_field(gettext_lazy("登记日期"))
-    field_order = [
-        "unit", "home", "household_number", "name", "id_kind", "number", "birth_date", "sex", "relation", "phone",
-        "address", "registration_area", "residence_permit", "on", "plan", "insurances", "tier", "papers",
-    ]  # fmt: skip
+    sections = (
+        (
+            gettext_lazy("本人"),
+            (
+                "name", "id_kind", "number", "birth_date", "sex", "phone", "registration_area", "residence_permit",
+            ),
+        ),
+        (gettext_lazy("住处"), ("unit", "home", "household_number", "relation", "address")),
+        (gettext_lazy("参保"), ("plan", "insurances", "tier", "on")),
+        (gettext_lazy("材料"), ("papers",)),
+    )  # fmt: skip
     wide = ("address", "plan", "insurances", "papers")
 
     def prepare(self) -> None:
