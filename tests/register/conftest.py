@@ -82,21 +82,21 @@ class Life:
                 resident=person, insurance=insurance, current=True, coverage_year=self.plan.coverage_year
             ).first()
 
-    def pay(self, person: Resident, insurance: str = "medical", by: User | None = None) -> Payment:
+    def pay(self, person: Resident, insurance: str = "medical", days_ago: int = 0) -> Payment:
         """Pay what is due, at the counter of whoever collects there."""
         charge = self.charge(person, insurance)
         assert charge is not None
-        return self.pay_charge(charge, by or self.bureau_collecting)
+        return self.pay_charge(charge, self.bureau_collecting, days_ago)
 
     @property
     def bureau_collecting(self) -> User:
         """A post of the county that may take money anywhere."""
         return self.cast.user("tax_bureau")
 
-    def pay_charge(self, charge: Charge, by: User) -> Payment:
+    def pay_charge(self, charge: Charge, by: User, days_ago: int = 0) -> Payment:
         """Pay one charge as quoted."""
         order = PaymentOrder(
-            client_uuid=uuid.uuid4(), handed_over_at=timezone.now() - timedelta(minutes=1), route="village", means="qr",
+            client_uuid=uuid.uuid4(), handed_over_at=timezone.now() - timedelta(days=days_ago, minutes=1), route="village", means="qr",
             lines=(LineOrder(charge.registration_id, charge.pk, charge.version, charge.personal_amount),),
             received=charge.personal_amount,
         )  # fmt: skip

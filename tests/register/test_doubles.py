@@ -93,7 +93,7 @@ def test_each_registered_for_one_insurance_becomes_one_with_both(life: Life) -> 
     with life.county():
         assert PaymentLine.objects.get().registration_id == registration.pk
         assert not Assessment.objects.filter(resident=other).exists()
-        assert bytes(FormerNumber.objects.get(resident=one).number_index) == bytes(other.number_index)
+        assert bytes(FormerNumber.objects.get(resident=one).number_index) == bytes(other.number_index or b"")
         assert list(pair.moved["registrations"]["moved"]) == [registration.pk]
     _residual_is_zero(life)
 

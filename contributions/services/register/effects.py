@@ -37,16 +37,21 @@ def season_registrations(residents: Sequence[int], on: date) -> QuerySet[Registr
 
 
 def open_cases(
-    *, registrations: Sequence[Registration], kind: CaseKind, detail: dict[str, Any]
+    *,
+    registrations: Sequence[Registration],
+    kind: CaseKind,
+    detail: dict[str, Any],
+    unless: Sequence[CaseKind] = (),
 ) -> list[PaymentCase]:
     """A case for each registration on which money rests, for somebody to decide what becomes of it.
 
-    One open case of a kind and registration is enough. The cases stand where the money was taken.
+    One open case of a kind and registration is enough; ``unless`` names kinds that ask the same question already (what
+    assessing found). The cases stand where the money was taken.
     """
     paid = paid_by_registration([g.pk for g in registrations])
     held = {g.pk: g for g in registrations if paid.get(g.pk, ZERO) > 0}
     known = set(
-        PaymentCase.objects.filter(registration__in=held, kind=kind, state="open").values_list(
+        PaymentCase.objects.filter(registration__in=held, kind__in=[kind, *unless], state="open").values_list(
             "registration_id", flat=True
         )
     )

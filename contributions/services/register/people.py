@@ -38,14 +38,13 @@ CLOSED_BY_LEAVING: Final = {
 
 @transaction.atomic
 def record_death(*, by: User, resident: int, died_on: date, source: str, evidence: str) -> Resident:
-    """Note a death: what is not paid is no longer due, what was paid becomes a case to consider. Raises as note_death."""
+    """Note a death: what is not paid is no longer due. Raises as note_death.
+
+    What was paid before cover began is treated by the plan (``refund.death_before_cover``): a case to look at, as a rule.
+    """
     row = people.note_death(by=by, resident=resident, died_on=died_on, source=source, evidence=evidence)
     with with_units(units_of([row])):
         renew(by, [row.pk])
-        open_cases(
-            registrations=list(season_registrations([row.pk], died_on)), kind=CaseKind.DECEASED,
-            detail={"died": died_on.isoformat()},
-        )  # fmt: skip
     return row
 
 
@@ -55,8 +54,6 @@ def undo_death(*, by: User, resident: int, evidence: str) -> Resident:
     row = people.withdraw_death(by=by, resident=resident, evidence=evidence)
     with with_units(units_of([row])):
         renew(by, [row.pk])
-        mine = list(Registration.objects.filter(resident=row).values_list("pk", flat=True))
-        close_cases(registrations=mine, kind=CaseKind.DECEASED, outcome=_("死亡登记已撤销"))
     return row
 
 
@@ -72,7 +69,8 @@ def deregister(*, by: User, resident: int, why: str, on: date, evidence: str) ->
         unpaid = [g.pk for g in mine if paid.get(g.pk, ZERO) <= 0]
         Registration.objects.filter(pk__in=unpaid, closing_reason="").update(closing_reason=reason)
         open_cases(
-            registrations=mine, kind=CaseKind.LEFT, detail={"why": str(reason.value), "on": on.isoformat()}
+            registrations=mine, kind=CaseKind.LEFT, detail={"why": str(reason.value), "on": on.isoformat()},
+            unless=[CaseKind.NOT_ACCEPTED, CaseKind.REFUND_DUE],
         )  # fmt: skip
     return row
 
