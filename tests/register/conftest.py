@@ -96,7 +96,8 @@ class Life:
     def pay_charge(self, charge: Charge, by: User, days_ago: int = 0) -> Payment:
         """Pay one charge as quoted."""
         order = PaymentOrder(
-            client_uuid=uuid.uuid4(), handed_over_at=timezone.now() - timedelta(days=days_ago, minutes=1), route="village", means="qr",
+            client_uuid=uuid.uuid4(), handed_over_at=timezone.now() - timedelta(days=days_ago, minutes=1),
+            route="village", means="qr",
             lines=(LineOrder(charge.registration_id, charge.pk, charge.version, charge.personal_amount),),
             received=charge.personal_amount,
         )  # fmt: skip

@@ -121,7 +121,6 @@ def test_a_number_somebody_holds_is_refused_without_telling_of_another_township(
         assert not Resident.objects.filter(name="新来人").exists()
 
 
-@pytest.mark.covers("E024")
 def test_a_death_takes_the_unpaid_off_and_makes_the_paid_a_case(life: Life) -> None:
     """The dead owe nothing and stand on no new roster; money taken before is a case, and nothing of it is lost."""
     person = life.person(life.cast.dong, "medical", "pension", name="故去人")
@@ -149,7 +148,6 @@ def test_a_death_takes_the_unpaid_off_and_makes_the_paid_a_case(life: Life) -> N
     assert case.state == "closed"
 
 
-@pytest.mark.covers("E024")
 def test_the_dead_leave_the_next_roster(life: Life) -> None:
     """A levy roster sealed after a death has one line less, and says why."""
     gone, lives = (life.person(life.cast.dong, "medical", name=name) for name in ("故去人", "在世人"))
@@ -267,8 +265,6 @@ def test_part_of_a_household_founds_its_own_and_comes_back(life: Life) -> None:
     assert life.charge(son) is not None
 
 
-@pytest.mark.covers("E085")
-@pytest.mark.covers("E086")
 def test_nobody_is_registered_before_the_papers_are_on_the_table(life: Life) -> None:
     """Missing papers are named and nothing is written; with them he is registered, owes, and can pay."""
     newcomer = Newcomer(

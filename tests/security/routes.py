@@ -13,7 +13,7 @@ from django.contrib import admin
 from django.urls import URLResolver, get_resolver
 
 from contributions.models import Charge, FundingRequest, Payment, Pledge, Sponsor
-from enrollment.models import Household, Resident
+from enrollment.models import Household, Resident, ResidentPair, Transfer
 from notices.models import Posting
 from rosters.models import Roster
 from seasons.models import ArchivedFile, Confirmation
@@ -212,6 +212,51 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     ],
 }
 
+
+def _one_pair(side: Side) -> str:
+    """Two records of the side's unit: its resident, and a neighbour who is somebody else."""
+    return f"/register/doubles/{side.pk(Resident)}/{side.pk(Resident) + 1}/"
+
+
+ACTS_ON_RESIDENTS = (
+    "enrol",
+    "tier",
+    "close",
+    "reopen",
+    "move",
+    "transfer",
+    "name",
+    "number",
+    "leave",
+    "return",
+    "death",
+)
+OBJECTS["/register/residents/<int:pk>/<slug:slug>/"] = [
+    *[lambda s, a=act: Knock(f"/register/residents/{s.pk(Resident)}/{a}/") for act in ACTS_ON_RESIDENTS],
+    *[lambda s, a=act: Knock(f"/register/residents/{s.pk(Resident)}/{a}/", {"on": "2022-11-01"}) for act in ACTS_ON_RESIDENTS],
+]  # fmt: skip
+OBJECTS["/register/households/<int:pk>/"] = [lambda s: Knock(f"/register/households/{s.pk(Household)}/")]
+OBJECTS["/register/households/<int:pk>/<slug:slug>/"] = [
+    *[lambda s, a=act: Knock(f"/register/households/{s.pk(Household)}/{a}/") for act in ("split", "join", "head")],
+    lambda s: Knock(f"/register/households/{s.pk(Household)}/join/", {"number": "1"}),
+]  # fmt: skip
+OBJECTS["/register/transfers/<uuid:party>/"] = [
+    lambda s: Knock(f"/register/transfers/{s.rows[Transfer].party}/"),
+]
+OBJECTS["/register/transfers/<uuid:party>/answer/"] = [
+    lambda s: Knock(
+        f"/register/transfers/{s.rows[Transfer].party}/answer/", {"act": "decline", "answer": ""}
+    ),
+]
+OBJECTS["/register/doubles/<int:one>/<int:other>/"] = [lambda s: Knock(_one_pair(s))]
+OBJECTS["/register/merges/<int:pk>/undo/"] = [
+    lambda s: Knock(f"/register/merges/{s.pk(ResidentPair)}/undo/"),
+]
+for _address in ("doubles/", "police/", "compare/", "compare/workbook.xlsx"):
+    OBJECTS[f"/register/{_address}"] = [
+        lambda s, a=_address: Knock(f"/register/{a}?township={s.unit.township.code}", whole_township=True)
+    ]
+
 # Routes whose answer depends on who asks alone: nothing beyond his scope may stand in it.
 LISTS: dict[str, Knock] = {
     "/": Knock("/"),
@@ -221,6 +266,9 @@ LISTS: dict[str, Knock] = {
     "/api/schema/": Knock("/api/schema/"),
     "/api/docs/": Knock("/api/docs/"),
     "/imports/": Knock("/imports/"),
+    "/register/new/": Knock("/register/new/"),
+    "/register/transfers/": Knock("/register/transfers/"),
+    "/register/places/": Knock("/register/places/"),
     "/imports/returned/": Knock("/imports/returned/"),
     "/lists/": Knock("/lists/"),
     "/progress/": Knock("/progress/"),

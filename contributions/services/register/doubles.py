@@ -12,9 +12,17 @@ from collections.abc import Sequence
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contributions.models import Assessment, CaseKind, Charge, PaymentCase, PaymentLine
+from contributions.models import (
+    Assessment,
+    CaseKind,
+    Charge,
+    PaidDifference,
+    PaymentCase,
+    PaymentLine,
+)
 from contributions.queries import paid_by_registration
 from contributions.services.register.effects import ZERO, close_cases, open_cases, renew, units_of
 from enrollment.models import PairVerdict, Registration, Resident, ResidentPair
@@ -44,6 +52,7 @@ def merge(*, by: User, living: int, merged: int, reason: str) -> ResidentPair:
             )
         )
         Charge.objects.filter(pk__in=stopped).update(current=False)
+        _end_differences(_left_with(merged))
         made = open_cases(
             registrations=list(Registration.objects.filter(pk__in=_left_with(merged)).order_by("pk")),
             kind=CaseKind.ALREADY_PAID, detail={"merged": merged, "living": living},
@@ -63,6 +72,17 @@ def _left_with(resident: int) -> list[int]:
 
 def _give(registrations: Sequence[int], resident: int) -> None:
     Charge.objects.filter(registration__in=registrations).update(resident=resident)
+    PaidDifference.objects.filter(registration__in=registrations).update(resident=resident)
+
+
+def _end_differences(registrations: Sequence[int]) -> None:
+    """What was paid on a registration that is not kept is asked about once: as money paid twice."""
+    standing = PaidDifference.objects.filter(registration__in=registrations, standing=True)
+    cases = [case for case in standing.values_list("case", flat=True) if case is not None]
+    PaymentCase.objects.filter(pk__in=cases, state="open").update(
+        state="closed", outcome=_("已并档，按重复缴费处理"), closed_at=timezone.now()
+    )
+    standing.update(standing=False, ended="gone")
 
 
 def _paid_where_the_other_is_not(living: int, merged: int) -> set[int]:

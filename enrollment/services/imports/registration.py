@@ -26,7 +26,7 @@ from enrollment.models import (
     ResidentPair,
     Transfer,
 )
-from enrollment.services.imports import registration_rows
+from enrollment.services.imports import movers, registration_rows
 from enrollment.services.imports.common import SAME_PERSON, plan_of, plan_options
 from enrollment.services.imports.holders import earlier_holders, holders
 from enrollment.services.imports.last_year import PAID_LAST_YEAR
@@ -50,6 +50,7 @@ _RESIDENT: Final = (
     "residence_permit", "address", "phone_tail",
 )  # fmt: skip
 _REGISTRATION: Final = ("tier", "is_new")
+
 _KEY: Final = "(s.file::bigint << 32) + s.source_row"
 
 
@@ -65,16 +66,19 @@ def _check(ctx: Context) -> None:
             "SELECT file, source_row FROM import_numbers_elsewhere(%(batch)s, %(county)s)",
             county=county.pk,
         )
+    movers.refuse_registered_elsewhere(ctx, county=county.pk, year=plan.coverage_year)
     # Hardly anybody is doubtful: find those few once, so that the orderings below stay small.
     ctx.execute("DROP TABLE IF EXISTS pg_temp.import_suspects")
     ctx.execute(
         """
         CREATE TEMPORARY TABLE import_suspects ON COMMIT DROP AS
-        SELECT person FROM import_staging_registration WHERE batch = %(batch)s GROUP BY person
-        HAVING count(*) FILTER (WHERE insurance = 'medical') > 1
+        SELECT person, min(unit_id) <> max(unit_id) AS apart
+        FROM import_staging_registration WHERE batch = %(batch)s GROUP BY person
+        HAVING count(*) FILTER (WHERE insurance = 'medical') > 1 OR min(unit_id) <> max(unit_id)
             OR count(*) FILTER (WHERE insurance = 'pension') > 1 OR min(name) <> max(name)
         """
     )
+    ctx.summary["apart"] = ctx.one("SELECT count(*) FROM import_suspects WHERE apart")[0]
     suspects = "SELECT person FROM import_suspects"
     ctx.refuse_staged(
         "used_number",
@@ -187,13 +191,22 @@ _SAID_HOUSEHOLD: Final = f"""
     JOIN import_staging_registration s ON s.batch = %(batch)s AND {_KEY} = l.row_key
     JOIN enrollment_household h ON h.unit_id = l.unit_id AND h.number = l.number
 """
+
+
+def _at_home(said: str, name: str = "") -> str:
+    return f"CASE WHEN m.id IS NULL THEN {said} END AS {name or said.partition('.')[2]}"
+
+
+# Of somebody who moved, a row at the place where she is registered tells nothing of where she lives.
 _SAID_RESIDENT: Final = f"""
-    SELECT s.file, s.source_row, p.resident_id AS id, s.township_id, s.unit_id, s.village_id, {_HOME} AS household_id, s.relation,
-           s.relation IN ('户主', '本人') AS is_head, s.nickname, s.registration_area, s.residence_permit, s.address,
-           s.phone_tail, s.phone_encrypted
+    SELECT s.file, s.source_row, p.resident_id AS id, {_at_home("s.township_id")}, {_at_home("s.unit_id")},
+           {_at_home("s.village_id")}, {_at_home(_HOME, "household_id")}, {_at_home("s.relation")},
+           {_at_home("s.relation IN ('户主', '本人')", "is_head")}, s.nickname, s.registration_area, s.residence_permit,
+           {_at_home("s.address")}, s.phone_tail, s.phone_encrypted
     FROM import_people p
     JOIN import_staging_registration s ON s.batch = %(batch)s AND {_KEY} = p.row_key
     LEFT JOIN enrollment_household h ON h.unit_id = s.unit_id AND h.number = s.household
+    LEFT JOIN {movers.MOVERS} m ON m.id = p.resident_id AND s.unit_id = ANY (m.also_units)
     WHERE NOT p.is_newcomer
 """
 
@@ -335,6 +348,7 @@ def _apply(ctx: Context) -> Counts:
             columns=_REGISTRATION,
             year=plan.coverage_year,
         )
+    movers.settle_moved(ctx, movers.moved_by(ctx))
     ctx.summary["newcomers"] = newcomers
     return Counts(new, changed, 0)
 
@@ -407,6 +421,7 @@ def _blockers(ctx: Context) -> list[str]:
 
 
 def _undo(ctx: Context) -> None:
+    moved = [row[0] for row in ctx.fetch(movers.MOVED_IDS)]
     restore(ctx, "enrollment_registration", "enrollment_resident", "enrollment_household")
     undo_inserted(ctx, "enrollment_registration", "enrollment_resident")
     # A household that others have joined since stays.
@@ -415,6 +430,7 @@ def _undo(ctx: Context) -> None:
         "enrollment_household",
         unless="EXISTS (SELECT FROM enrollment_resident r WHERE r.household_id = t.id)",
     )
+    movers.settle_moved(ctx, moved)
 
 
 KIND: Final = ImportKind(
