@@ -380,7 +380,7 @@ def test_people_of_one_list_and_not_of_another_with_the_reason(life: Life, clerk
     assert "没缴人" not in text(clerk.get(f"{asked}&reason=dead"))
     assert "两份名单是同一份" in text(clerk.get(f"{page}?in=register&not_in=register"))
     book = clerk.get(f"{reverse('register:compare-workbook')}?in=last_medical&not_in=paid_medical")
-    sheet = openpyxl.load_workbook(io.BytesIO(b"".join(book.streaming_content))).active
+    sheet = openpyxl.load_workbook(io.BytesIO(book.getvalue())).active
     assert sheet is not None
     cells = [[str(cell or "") for cell in row] for row in sheet.iter_rows(values_only=True)]
     flat = " ".join(" ".join(row) for row in cells)
