@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -146,11 +147,14 @@ class HouseholdAdmin(ScopedModelAdmin):
     list_display = ("head_name", "number", "place", "group_name", "house_number")
     list_filter = (TownshipFilter, UnitFilter)
     list_select_related = ("township", "unit")
-    fields = ("head_name", "number", "place", "members", "group_name", "house_number", "walk")
-    readonly_fields = ("head_name", "number", "place", "members")
+    fields = ("head_name", "number", "place", "members", "acts", "group_name", "house_number", "walk")
+    readonly_fields = ("head_name", "number", "place", "members", "acts")
     search_fields = ("head_name", "number")
     search_help_text = _("户主姓名或户编号")
     ordering = ("unit_id", "walk")
+
+    def narrow(self, queryset: QuerySet[Any], user: Any) -> QuerySet[Any]:
+        return super().narrow(queryset, user).filter(merged_into=None)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -164,6 +168,13 @@ class HouseholdAdmin(ScopedModelAdmin):
     def place(self, household: Household) -> str:
         """Township and unit."""
         return f"{household.township.name} {household.unit.name}"
+
+    @display(description=_("分户、并户、新生儿"))
+    def acts(self, household: Household) -> SafeString:
+        """The household's own page, where it is changed."""
+        return format_html(
+            '<a href="{}">{}</a>', reverse("register:household", args=[household.pk]), _("去这一户的页面办")
+        )
 
     @display(description=_("家庭成员"))
     def members(self, household: Household) -> str:

@@ -127,7 +127,7 @@ def _timing(
     book: Plan, insurance: str, answer: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> Iterator[Said]:
     """Into which period the day of payment falls, where the first day of cover does not say it."""
-    if answer["decision"] != "accept":
+    if answer["decision"] != "accept" or not answer["timing"]:
         return
     window = next(each for each in book.windows if each.insurance == insurance and each.kind == "collection")
     late = book.medical.late if book.medical and answer["timing"] == "late" else None

@@ -147,6 +147,11 @@ def test_a_newborn_joins_the_household(life: Life, clerk: Client) -> None:
     assert "还是原来的档案" in text(named)
     assert "领到身份证号" in text(named)
     assert number not in text(named), "shown by its end alone"
+    listed = reverse("admin:enrollment_resident_changelist")
+    for asked in (number, "O370123456", "o370123456"):
+        assert "何宝" in text(clerk.get(listed, {"q": asked})), (
+            "found by the number of now and by the certificate"
+        )
 
 
 def test_a_move_between_townships_by_two_clerks(life: Life, clerk: Client) -> None:
