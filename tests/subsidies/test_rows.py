@@ -132,10 +132,12 @@ def test_one_waiver_by_its_own_payer_however_many_groups(tmp_path: Path) -> None
 def test_stages_of_entry_and_summary_are_stored(tmp_path: Path) -> None:
     make_cast()
     made_up = Path(__file__).with_name("made_up.yaml")
-    text = made_up.read_text(encoding="utf-8").rstrip("\n") + (
-        "\n  - {code: entry, kind: entry, name: 信息录入, starts: 2031-01-20, ends: 2031-02-28, clause: 录, lines: L17}"
-        "\n  - {code: summary, kind: summary, name: 总结评价, starts: 2031-03-01, ends: 2031-03-31, clause: 结, lines: L18}\n"
+    more = (
+        "stages:\n"
+        "  - {code: entry, kind: entry, name: 信息录入, starts: 2031-01-20, ends: 2031-02-28, clause: 录, lines: L17}\n"
+        "  - {code: summary, kind: summary, name: 总结评价, starts: 2031-03-01, ends: 2031-03-31, clause: 结, lines: L18}\n"
     )
+    text = made_up.read_text(encoding="utf-8").replace("stages:\n", more)
     path = tmp_path / "stages.yaml"
     path.write_text(text, encoding="utf-8")
     call_command("load_plan", str(path))

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from enrollment.queries import find_plan
 from foundation.commands import PortalCommand, Unusable
 from subsidies.queries import check_examples, examples_of, find_rule_book, plan_examples, read_examples
+from subsidies.rules.plan import Plan
 from subsidies.rules.source import PlanError
 from subsidies.services.messages import describe
 
@@ -27,9 +28,8 @@ class Command(PortalCommand):
     def run(self, options: dict[str, Any]) -> tuple[str, dict[str, Any], bool]:
         code = options["plan"]
         try:
-            plan, path, loaded = find_rule_book(code), options["examples"], find_plan(code)
-            own = examples_of(loaded) if loaded is not None else plan_examples(code, plan.version)
-            examples = read_examples(path, code) if path else own
+            plan = find_rule_book(code)
+            examples = _own(plan) if options["examples"] is None else read_examples(options["examples"], code)
             checked = check_examples(plan, examples)
         except PlanError as error:
             raise Unusable(f"{code}: {describe(error)}") from None
@@ -47,3 +47,9 @@ class Command(PortalCommand):
                     )
                 )
         return "\n".join(lines), answer, not checked.failed
+
+
+def _own(plan: Plan) -> list[dict[str, Any]]:
+    """The plan's own examples: of the version in force once it is loaded, else of its files."""
+    loaded = find_plan(plan.code)
+    return plan_examples(plan.code, plan.version) if loaded is None else examples_of(loaded)
