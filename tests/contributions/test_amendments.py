@@ -322,7 +322,7 @@ def test_killed_in_the_middle_it_goes_on_and_writes_nothing_twice(
         paid.pay(person)
     draft(paid, DEARER, "调整为380元。")
     preview(paid)
-    real, seen = amendments.write_changes, []
+    real, seen = amendments.write_changes, []  # type: ignore[attr-defined]
 
     def dies(*values: Any, **named: Any) -> None:
         real(*values, **named)

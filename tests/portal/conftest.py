@@ -177,7 +177,7 @@ def _one_of_everything(
 
 GUARDED = (
     Resident, Household, Charge, Registration, Payment, Roster, Membership, FamilyRecord, Assessment, PaymentCase,
-    TaxEntry, Posting,
+    TaxEntry, Posting, PriorPayment,
 )  # fmt: skip
 
 

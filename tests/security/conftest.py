@@ -144,6 +144,7 @@ def _side(season: Season, unit: CollectingUnit, name: str, rows: dict[type[Model
     batch = ImportBatch.objects.create(
         kind="registration", county_code=county, plan_code=season.plan.code, file_name=f"{name}.csv",
         sha256="0" * 64, uploaded_by=owner, state="checked", reasons={"unknown_village": 1}, rejected_count=1,
+        findings_stored_as=vault.store(io.BytesIO(name.encode()), folder="imports/test").name,
     )  # fmt: skip
     delivery = ListDelivery.objects.create(
         plan=season.plan, kind="category", category=Category.objects.get(code="disabled"), township=unit.township,

@@ -218,6 +218,10 @@ def _one_pair(side: Side) -> str:
     return f"/register/doubles/{side.pk(Resident)}/{side.pk(Resident) + 1}/"
 
 
+def _register_list(address: str) -> Callable[[Side], Knock]:
+    return lambda s: Knock(f"/register/{address}?township={s.unit.township.code}", whole_township=True)
+
+
 ACTS_ON_RESIDENTS = (
     "enrol",
     "tier",
@@ -253,9 +257,7 @@ OBJECTS["/register/merges/<int:pk>/undo/"] = [
     lambda s: Knock(f"/register/merges/{s.pk(ResidentPair)}/undo/"),
 ]
 for _address in ("doubles/", "police/", "compare/", "compare/workbook.xlsx"):
-    OBJECTS[f"/register/{_address}"] = [
-        lambda s, a=_address: Knock(f"/register/{a}?township={s.unit.township.code}", whole_township=True)
-    ]
+    OBJECTS[f"/register/{_address}"] = [_register_list(_address)]
 
 # Routes whose answer depends on who asks alone: nothing beyond his scope may stand in it.
 LISTS: dict[str, Knock] = {

@@ -169,21 +169,27 @@ KEYS = [
 ]  # fmt: skip
 
 
+# Doors that open only in a state this world's rows are not in; tests/register opens them.
+NEED_A_STATE = {"/register/doubles/<int:one>/<int:other>/", "/register/merges/<int:pk>/undo/"}
+
+
 def test_the_same_knocks_open_the_own_side(world: World) -> None:
-    """The test above would pass before doors that open for nobody: each opens for somebody at home."""
+    """The test above would pass before doors that open for nobody: each route opens for somebody at home."""
     shut = []
     for pattern, knocks in sorted(table.OBJECTS.items(), key=lambda item: "abandon" in item[0]):
+        answers = []
         for knock_at in knocks:
-            answers = []
             for role in KEYS:
                 knock = knock_at(world.own)
                 response = world.ask(role, knock.method, knock.path, **knock.values)
                 shown(response)  # a file is read to its end, which closes it
                 answers.append(response.status_code)
-            # 409 is an answer about the row itself.
-            if not any(status < 400 or status == 409 for status in answers):
-                shut.append((pattern, answers))
-    assert not shut
+        # 409 and 422 are answers about the row itself.
+        if pattern not in NEED_A_STATE and not any(
+            status < 400 or status in (409, 422) for status in answers
+        ):
+            shut.append((pattern, answers))
+    assert not shut, "\n".join(map(str, shut))
 
 
 def test_whoever_sees_one_unit_of_a_township_sees_the_figures_of_that_one(world: World) -> None:
