@@ -173,7 +173,8 @@ def test_what_the_archive_says(ended: Year) -> None:
     assert rows[4][0] == "合计"
     assert "P-1" in [row[3] for row in book["清册目录"].iter_rows(min_row=4, values_only=True)]
     county = openpyxl.load_workbook(io.BytesIO(content(ArchivedFile.objects.get(kind="county"))))
-    assert county.sheetnames == ["分镇街", "分出资方", "养老分档次", "待处理和未了事项", "归档目录"]
+    wanted_sheets = ["养老分镇街", "医疗分镇街", "分出资方", "养老分档次", "待处理和未了事项", "归档目录"]
+    assert county.sheetnames == wanted_sheets
     listed = {row[1]: row[4] for row in county["归档目录"].iter_rows(min_row=4, values_only=True) if row[4]}
     wanted = dict(ArchivedFile.objects.filter(kind="township").values_list("name", "sha256"))
     assert wanted.items() <= listed.items()
