@@ -46,7 +46,7 @@ def rosters_to_post(user: User, today: date) -> Iterator[Waiting]:
         return
     found = (
         Roster.objects.visible_to(user)
-        .filter(kind=RosterKind.PAYMENT, posting=None)
+        .filter(kind=RosterKind.PAYMENT, insurance="", posting=None)
         .aggregate(n=Count("unit", distinct=True), since=Min("sealed_at"))
     )
     if found["n"]:

@@ -99,7 +99,7 @@ def posting_rows(user: User, plan: CollectionPlan, township: Township, today: da
     """The latest payment roster of every unit that has one, with its newest posting; two queries."""
     rosters = (
         Roster.objects.visible_to(user)
-        .filter(plan=plan, township=township, kind=RosterKind.PAYMENT)
+        .filter(plan=plan, township=township, kind=RosterKind.PAYMENT, insurance="")
         .order_by("unit__position", "unit__code", "-version")
         .distinct("unit__position", "unit__code")
         .select_related("unit")

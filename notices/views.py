@@ -105,6 +105,7 @@ def create(request: HttpRequest) -> HttpResponse:
         township__code=request.POST.get("township", ""),
         plan__code=request.POST.get("plan", ""),
         kind=RosterKind.PAYMENT,
+        insurance="",
     )
     latest = list(wanted.order_by("unit", "-version").distinct("unit"))
     if not latest:

@@ -74,8 +74,65 @@ PAYMENT_LEDGER: Final = Layout(
     row_height=20,
 )
 
+# 缴费信息清册: what each paid for last year, for the household to check and sign (002 L149-151).
+REFERENCE_ROUND: Final = Layout(
+    code="reference_round",
+    columns=(
+        Column("head_name", "户主", 10),
+        Column("name", "姓名", 10),
+        Column("relation", "关系", 8),
+        Column("tail", "身份证后四位", 10),
+        Column("note", "说明", 20),
+        Column("pension_personal", "上年养老", 14, "yuan", total=True),
+        Column("medical_personal", "上年医疗", 14, "yuan", total=True),
+        Column("personal", "上年合计", 15, "yuan", total=True),
+        Column("signature", "核对签字", 16),
+    ),
+    font_size=12,
+    row_height=24,
+    signatures=("代办员：", "复核人：", "日期："),
+)
+REFERENCE_LEDGER: Final = Layout(
+    code="reference_ledger",
+    columns=(
+        *_LEDGER_HEAD[:8],
+        Column("pension_personal", "上年养老", 12, "yuan", total=True),
+        Column("medical_personal", "上年医疗", 12, "yuan", total=True),
+        Column("government_paid", "上年政府代缴", 12, "yuan", total=True),
+        Column("personal", "上年个人已缴", 12, "yuan", total=True),
+        Column("signature", "核对签字", 12),
+        Column("note", "备注", 24),
+    ),
+    paper="A3",
+    row_height=20,
+)
+
+ROUNDS: Final = {
+    RosterKind.REFERENCE: REFERENCE_ROUND,
+    RosterKind.LEVY: ROUND,
+    RosterKind.PAYMENT: ROUND,
+}
 LEDGERS: Final = {
-    RosterKind.REFERENCE: LEVY_LEDGER,
+    RosterKind.REFERENCE: REFERENCE_LEDGER,
     RosterKind.LEVY: LEVY_LEDGER,
     RosterKind.PAYMENT: PAYMENT_LEDGER,
 }
+
+# Who stands in one roster and not in another.
+COMPARED: Final = Layout(
+    code="roster_compare",
+    columns=(
+        Column("unit", "村居", 12),
+        Column("group_name", "村组", 7),
+        Column("household_number", "户编号", 9),
+        Column("head_name", "户主", 9),
+        Column("name", "姓名", 9),
+        Column("number", "身份证号", 20),
+        Column("insurance", "险种", 6),
+        Column("paid_before", "上年已缴", 11, "yuan", total=True),
+        Column("due", "今年应缴", 11, "yuan", total=True),
+        Column("paid", "今年已缴", 11, "yuan", total=True),
+        Column("why", "原因", 22),
+        Column("note", "处理", 14),
+    ),
+)

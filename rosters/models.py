@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from enrollment.models import CollectionPlan
+from enrollment.models import CollectionPlan, Insurance
 from foundation.scope.models import AppendOnlyModel
 from townships.models import PlacedModel, User
 
@@ -20,12 +20,18 @@ class RosterKind(models.TextChoices):
 
 
 class Roster(PlacedModel, AppendOnlyModel):
-    """A version of a unit's roster. ``digest`` is SHA-256 over its canonical lines in order."""
+    """A version of a unit's roster. ``digest`` is SHA-256 over its canonical lines in order.
+
+    ``insurance`` is empty on the paper of both; a roster of one insurance has numbers and versions of its own.
+    """
 
     plan = models.ForeignKey(
         CollectionPlan, on_delete=models.PROTECT, related_name="+", verbose_name=_("方案")
     )
     kind = models.CharField(_("类型"), max_length=10, choices=RosterKind)
+    insurance = models.CharField(
+        _("险种"), max_length=8, choices=Insurance, blank=True, default="", db_default=""
+    )
     version = models.IntegerField(_("版本"))
     number = models.CharField(_("编号"), max_length=60, unique=True)
     as_of = models.DateField(_("截至日期"))
@@ -43,7 +49,9 @@ class Roster(PlacedModel, AppendOnlyModel):
         verbose_name = _("清册")
         verbose_name_plural = _("清册")
         constraints = [
-            models.UniqueConstraint(fields=["plan", "kind", "unit", "version"], name="roster_version_once")
+            models.UniqueConstraint(
+                fields=["plan", "kind", "insurance", "unit", "version"], name="roster_version_once"
+            )
         ]
 
 

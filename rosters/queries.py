@@ -13,7 +13,7 @@ from enrollment.models import CollectionPlan, Registration
 from foundation.jobs.models import Job, JobState
 from foundation.scope.models import ScopedQuerySet
 from rosters.models import Roster, RosterKind, RosterLine
-from rosters.rules import DIGEST
+from rosters.rules import DIGEST, digest_head
 from townships.models import CollectingUnit, Township, User
 
 
@@ -41,15 +41,20 @@ def townships_of(plan: CollectionPlan, code: str = "") -> list[Township] | None:
     return found or None
 
 
-def latest_of(rosters: ScopedQuerySet, plan: CollectionPlan, kind: str) -> ScopedQuerySet:
-    """The latest version per unit among ``rosters`` (from ``visible_to``, or in a command's scope)."""
+def latest_of(
+    rosters: ScopedQuerySet, plan: CollectionPlan, kind: str, insurance: str = ""
+) -> ScopedQuerySet:
+    """The latest version per unit among ``rosters`` (from ``visible_to``, or in a command's scope).
+
+    Of both insurances, unless one is named.
+    """
     newest = (
-        Roster.objects.filter(plan=plan, kind=kind, unit=OuterRef("unit"))
+        Roster.objects.filter(plan=plan, kind=kind, insurance=insurance, unit=OuterRef("unit"))
         .values("unit")
         .annotate(newest=Max("version"))
         .values("newest")
     )
-    return rosters.filter(plan=plan, kind=kind, version=Subquery(newest)).order_by(
+    return rosters.filter(plan=plan, kind=kind, insurance=insurance, version=Subquery(newest)).order_by(
         "township__position", "township__code", "unit__position", "unit__code"
     )
 
@@ -62,7 +67,7 @@ def lines_of(roster: Roster) -> ScopedQuerySet:
 
 def recompute_digest(roster: Roster) -> str:
     """SHA-256 over the stored lines; equals ``roster.digest`` while nothing was altered."""
-    head = f"{roster.plan.code}|{roster.kind}|{roster.unit.code}"
+    head = digest_head(roster.plan.code, roster.kind, roster.insurance) + roster.unit.code
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {DIGEST.format(head='%s')} FROM rosters_rosterline WHERE roster_id = %s",
@@ -77,6 +82,7 @@ class UnitRow:
 
     unit: CollectingUnit
     registered: int = 0
+    reference: Roster | None = None
     levy: Roster | None = None
     payment: Roster | None = None
     changed: bool = False
@@ -94,38 +100,37 @@ class UnitRow:
         return ""
 
 
-def board_rows(user: User, plan: CollectionPlan, township: Township) -> list[UnitRow]:
-    """Units of a township that the user sees, in order, with the latest version of each kind.
+def board_rows(user: User, plan: CollectionPlan, township: Township, insurance: str = "") -> list[UnitRow]:
+    """Units of a township that the user sees, in order, with the latest version of each kind, of one insurance or both.
 
     Six queries whatever the number of units.
     """
     units = CollectingUnit.objects.visible_to(user).filter(township=township).order_by("position", "code")
     rows = {unit.pk: UnitRow(unit) for unit in units}
+    of_it = {"insurance": insurance} if insurance else {}
     registered = (
         Registration.objects.visible_to(user)
-        .filter(plan=plan, township=township)
+        .filter(plan=plan, township=township, **of_it)
         .values("unit")
         .annotate(n=Count("resident", distinct=True))
     )
     for found in registered:
         if found["unit"] in rows:
             rows[found["unit"]].registered = found["n"]
-    for found in _unassessed(user, plan, township):
+    for found in _unassessed(user, plan, township).filter(**of_it):
         if found["unit"] in rows:
             rows[found["unit"]].unassessed = found["n"]
     latest = (
         Roster.objects.visible_to(user)
-        .filter(plan=plan, township=township, kind__in=[RosterKind.LEVY, RosterKind.PAYMENT])
+        .filter(plan=plan, township=township, insurance=insurance)
         .order_by("unit", "kind", "-version")
         .distinct("unit", "kind")
     )
     for roster in latest:
         row = rows.get(roster.unit_id)
-        if row is not None and roster.kind == RosterKind.LEVY:
-            row.levy = roster
-        elif row is not None:
-            row.payment = roster
-    checked = last_check(plan, RosterKind.LEVY, township)
+        if row is not None:
+            setattr(row, roster.kind, roster)
+    checked = last_check(plan, RosterKind.LEVY, township, insurance)
     for unit in _changed_units(plan, [row.levy.pk for row in rows.values() if row.levy is not None], checked):
         if unit in rows:
             rows[unit].changed = True
@@ -156,13 +161,14 @@ def _unassessed(
     return found
 
 
-def last_check(plan: CollectionPlan, kind: str, township: Township) -> datetime | None:
+def last_check(plan: CollectionPlan, kind: str, township: Township, insurance: str) -> datetime | None:
     """When a job last looked at all units of a township: what changed before it is in the versions that stand."""
     jobs = Job.objects.filter(
         kind="rosters",
         state=JobState.SUCCEEDED,
         params__plan=plan.pk,
         params__kind=kind,
+        params__insurance=insurance,
         params__township__in=["", township.code],
         places__townships__contains=township.pk,
     )
@@ -189,6 +195,7 @@ class TownshipRow:
 
     township: Township
     units: int = 0
+    reference: int = 0
     levy: int = 0
     payment: int = 0
     people: int = 0
@@ -202,7 +209,7 @@ def township_rows(user: User, plan: CollectionPlan) -> list[TownshipRow]:
     rows = {t.pk: TownshipRow(t, units=counted[t.pk]) for t in townships}
     latest = (
         Roster.objects.visible_to(user)
-        .filter(plan=plan)
+        .filter(plan=plan, insurance="")
         .order_by("unit", "kind", "-version")
         .distinct("unit", "kind")
         .values_list("township", "kind", "line_count")
@@ -212,6 +219,6 @@ def township_rows(user: User, plan: CollectionPlan) -> list[TownshipRow]:
         if row is not None and kind == RosterKind.LEVY:
             row.levy += 1
             row.people += lines
-        elif row is not None and kind == RosterKind.PAYMENT:
-            row.payment += 1
+        elif row is not None:
+            setattr(row, kind, getattr(row, kind) + 1)
     return list(rows.values())

@@ -6,6 +6,8 @@ import re
 from typing import Final
 
 KIND_LETTERS: Final = {"reference": "R", "levy": "L", "payment": "P"}
+# Behind the kind's letter on a roster of one insurance.
+INSURANCE_LETTERS: Final = {"": "", "medical": "M", "pension": "P"}
 
 _UNSAFE: Final = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f]')
 
@@ -58,6 +60,16 @@ REASON_WORDS: Final = {
     "not_assessed": "未核定",
     "not_paid_last_year": "上年未缴",
 }
+
+
+def letters(kind: str, insurance: str = "") -> str:
+    """The letters of a roster's number: R, L or P, and M or P behind it for one insurance alone."""
+    return KIND_LETTERS[kind] + INSURANCE_LETTERS[insurance]
+
+
+def digest_head(plan: str, kind: str, insurance: str = "") -> str:
+    """What stands before the unit's code in the text a digest covers; a roster of both names its kind alone."""
+    return f"{plan}|{kind}{f'.{insurance}' if insurance else ''}|"
 
 
 def roster_number(*, county: str, year: int, kind: str, unit: str, version: int) -> str:

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from contributions.models import Means
 from contributions.services.assess_job import last_assessment
-from enrollment.models import CollectionPlan
+from enrollment.models import CollectionPlan, Insurance
 from foundation.encryption import get_keyring
 from foundation.jobs.models import OPEN_STATES, Job
 from foundation.jobs.views import job_context
@@ -32,7 +32,7 @@ from foundation.masking import Audience, mask_number
 from rosters.models import Roster, RosterKind
 from rosters.queries import UnitRow, board_rows, latest_of, lines_of, plans_of, township_rows
 from rosters.rules import REASON_WORDS, safe_name, short_digest
-from rosters.services.export import Detail, export_workbook, export_zip, workbook_name
+from rosters.services.export import Detail, export_workbook, export_zip, of_insurance, workbook_name
 from rosters.services.generate import KIND, request_rosters
 from townships.access import user_who_may
 from townships.models import CollectingUnit, Township, User
@@ -47,13 +47,13 @@ WHY_STUCK = {
 }
 
 
-def _plan(user: User, code: str) -> CollectionPlan | None:
+def plan_named(user: User, code: str) -> CollectionPlan | None:
     """The plan named, else the newest of the county."""
     plans = plans_of(user.county_id or 0)
     return (plans.filter(code=code) if code else plans).first()
 
 
-def _townships(user: User, plan: CollectionPlan) -> list[Township]:
+def townships_seen(user: User, plan: CollectionPlan) -> list[Township]:
     """Townships where the user sees at least one unit, in order."""
     seen = CollectingUnit.objects.visible_to(user).filter(township__county=plan.county).values("township")
     return list(Township.objects.filter(pk__in=seen).order_by("position", "code"))
@@ -65,38 +65,51 @@ def _townships(user: User, plan: CollectionPlan) -> list[Township]:
 def board(request: HttpRequest) -> HttpResponse:
     """Units × rosters of a township, the stuck ones first; townships of the county for who sees several."""
     user = user_who_may(request, "read_rosters")
-    plan = _plan(user, request.GET.get("plan", ""))
+    plan = plan_named(user, request.GET.get("plan", ""))
     if plan is None:
         return render(request, "rosters/empty.html", {"named": bool(request.GET.get("plan"))})
-    townships = _townships(user, plan)
+    townships = townships_seen(user, plan)
     code = request.GET.get("township", "")
     chosen = [t for t in townships if t.code == code] if code else townships
     if code and not chosen:
         raise Http404
+    insurance = insurance_named(plan, request.GET.get("insurance", ""))
     context: dict[str, Any] = {
         "plan": plan,
         "plans": list(plans_of(user.county_id or 0)),
         "several": len(townships) > 1,
         "may_make": may(user.role, "make_rosters"),
         "may_assess": may(user.role, "assess"),
-        "kinds": [(k.value, k.label) for k in (RosterKind.LEVY, RosterKind.PAYMENT)],
+        "kinds": [(k.value, k.label) for k in (RosterKind.LEVY, RosterKind.PAYMENT, RosterKind.REFERENCE)],
+        "insurance": insurance,
+        "insurances": [(name, Insurance(name).label) for name in plan.insurances],
     }
     if len(chosen) != 1:
         context |= {"townships": township_rows(user, plan)} | _job(user, plan, None)
         return render(request, "rosters/townships.html", context)
     township = chosen[0]
-    rows = board_rows(user, plan, township)
+    rows = board_rows(user, plan, township, insurance)
     assessing = last_assessment(user, plan, township)
     context |= _board(rows) | _job(user, plan, township) | {"township": township}
     context["assessing"] = assessing if assessing is not None and assessing.state in OPEN_STATES else None
     return render(request, "rosters/board.html", context)
 
 
+def insurance_named(plan: CollectionPlan, name: str) -> str:
+    """One insurance of the plan, empty for both. 404 for any other."""
+    if name and name not in plan.insurances:
+        raise Http404
+    return name
+
+
 def _board(rows: Sequence[UnitRow]) -> dict[str, Any]:
     expected = [row for row in rows if row.registered]
     levies = [row.levy for row in rows if row.levy is not None]
     payments = [row.payment for row in rows if row.payment is not None]
+    references = [row.reference for row in rows if row.reference is not None]
     return {
+        "with_reference": len(references),
+        "paid_last_year": sum(r.line_count for r in references),
         "stuck": [(row, _why(row)) for row in rows if row.stuck],
         "unassessed": sum(row.unassessed for row in rows),
         "fine": [row for row in rows if not row.stuck],
@@ -139,16 +152,18 @@ def _job(user: User, plan: CollectionPlan, township: Township | None) -> dict[st
 def generate(request: HttpRequest) -> HttpResponse:
     """Ask for the rosters of a township, or of everything the user sees; the job shows on the board."""
     user = user_who_may(request, "make_rosters")
-    plan = _plan(user, request.POST.get("plan", ""))
+    plan = plan_named(user, request.POST.get("plan", ""))
     kind = request.POST.get("kind", "")
     if plan is None or kind not in RosterKind.values:
         raise Http404
     code = request.POST.get("township", "")
-    township = next((t for t in _townships(user, plan) if t.code == code), None)
+    township = next((t for t in townships_seen(user, plan) if t.code == code), None)
     if code and township is None:
         raise Http404
-    request_rosters(by=user, plan=plan, kind=RosterKind(kind), township=township)
+    insurance = insurance_named(plan, request.POST.get("insurance", ""))
+    request_rosters(by=user, plan=plan, kind=RosterKind(kind), township=township, insurance=insurance)
     query = {"plan": plan.code} | ({"township": township.code} if township else {})
+    query |= {"insurance": insurance} if insurance else {}
     return redirect(f"{reverse('rosters:board')}?{urlencode(query)}")
 
 
@@ -161,7 +176,7 @@ def roster_page(request: HttpRequest, pk: int) -> HttpResponse:
     roster = _roster(user, pk)
     versions = (
         Roster.objects.visible_to(user)
-        .filter(plan=roster.plan, kind=roster.kind, unit=roster.unit)
+        .filter(plan=roster.plan, kind=roster.kind, insurance=roster.insurance, unit=roster.unit)
         .order_by("-version")
     )
     lines = lines_of(roster)
@@ -191,6 +206,7 @@ def roster_page(request: HttpRequest, pk: int) -> HttpResponse:
         "excluded": _excluded(roster),
         "amounts": {k: Decimal(v) for k, v in roster.totals.items() if isinstance(v, str)},
         "payment": roster.kind == RosterKind.PAYMENT,
+        "reference": roster.kind == RosterKind.REFERENCE,
         "whole_numbers": Detail.of_role(user.role).numbers,
     }
     return render(request, "rosters/roster.html", context)
@@ -231,14 +247,15 @@ def workbook(request: HttpRequest, pk: int) -> HttpResponse:
 def township_zip(request: HttpRequest, code: str) -> FileResponse:
     """The latest rosters of one township, a workbook per unit."""
     user = user_who_may(request, "read_rosters")
-    plan, kind = _plan(user, request.GET.get("plan", "")), request.GET.get("kind", "")
-    township = next((t for t in _townships(user, plan) if t.code == code), None) if plan else None
+    plan, kind = plan_named(user, request.GET.get("plan", "")), request.GET.get("kind", "")
+    township = next((t for t in townships_seen(user, plan) if t.code == code), None) if plan else None
     if plan is None or township is None or kind not in RosterKind.values:
         raise Http404
+    insurance = insurance_named(plan, request.GET.get("insurance", ""))
     rosters = list(
-        latest_of(Roster.objects.visible_to(user).filter(township=township), plan, kind).select_related(
-            "plan__county", "township", "unit"
-        )
+        latest_of(
+            Roster.objects.visible_to(user).filter(township=township), plan, kind, insurance
+        ).select_related("plan__county", "township", "unit")
     )
     if not rosters:
         raise Http404
@@ -247,6 +264,6 @@ def township_zip(request: HttpRequest, code: str) -> FileResponse:
         out = Path(folder) / "rosters.zip"
         export_zip(by=user, plan=plan, kind=kind, rosters=rosters, out=out, detail=Detail.of_role(user.role))
         file = out.open("rb")
-    label = RosterKind(kind).label
+    label = f"{of_insurance(rosters[0])}{RosterKind(kind).label}"
     name = safe_name(f"{township.name}-{label}-{plan.coverage_year}") + ".zip"
     return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")

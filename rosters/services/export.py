@@ -27,7 +27,7 @@ from foundation.audit.services import record
 from foundation.encryption import get_keyring
 from foundation.masking import Audience, mask_number, mask_phone
 from foundation.sheets import Layout, OfficialTable, write_workbook
-from rosters.layouts import LEDGERS, ROUND
+from rosters.layouts import LEDGERS, ROUNDS
 from rosters.models import Roster, RosterKind
 from rosters.queries import lines_of
 from rosters.rules import safe_name, short_digest
@@ -69,11 +69,16 @@ def workbook_name(roster: Roster) -> str:
     """``店子村-征收清册-2023-第1版.xlsx``, safe on every desktop."""
     return (
         safe_name(
-            f"{roster.unit.name}-{roster.get_kind_display()}-{roster.plan.coverage_year}-"
+            f"{roster.unit.name}-{of_insurance(roster)}{roster.get_kind_display()}-{roster.plan.coverage_year}-"
             + _("第%(n)s版") % {"n": roster.version}
         )
         + ".xlsx"
     )
+
+
+def of_insurance(roster: Roster) -> str:
+    """医疗 or 养老 on a roster of one insurance, nothing on one of both."""
+    return str(roster.get_insurance_display()) if roster.insurance else ""
 
 
 def write_roster(target: Path | BinaryIO, roster: Roster, *, detail: Detail, watermark: str = "") -> int:
@@ -83,8 +88,11 @@ def write_roster(target: Path | BinaryIO, roster: Roster, *, detail: Detail, wat
     ``watermark`` joins them there (who took it, when). Reads run in the caller's scope.
     """
     place = f"{roster.township.name}{roster.unit.name}"
-    title = _("%(place)s%(year)s年度城乡居民两险%(kind)s") % {
-        "place": place, "year": roster.plan.coverage_year, "kind": roster.get_kind_display(),
+    kind = RosterKind(roster.kind)
+    ledger = LEDGERS[kind]
+    title = _("%(place)s%(year)s年度城乡居民%(insurance)s%(kind)s") % {
+        "place": place, "year": roster.plan.coverage_year, "insurance": of_insurance(roster) or _("两险"),
+        "kind": roster.get_kind_display(),
     }  # fmt: skip
     seal = _("编号 %(number)s　校验码 %(digest)s") % {
         "number": roster.number, "digest": short_digest(roster.digest),
@@ -99,7 +107,7 @@ def write_roster(target: Path | BinaryIO, roster: Roster, *, detail: Detail, wat
     def table(layout: Layout, sheet: str) -> OfficialTable:
         return OfficialTable(
             layout,
-            _rows(roster, detail, whole=layout is not ROUND),
+            _rows(roster, detail, whole=layout is ledger),
             title,
             f"{_('村（居）')}：{place}　{seal}",
             roster.as_of,
@@ -108,9 +116,7 @@ def write_roster(target: Path | BinaryIO, roster: Roster, *, detail: Detail, wat
             note,
         )
 
-    written = write_workbook(
-        target, [table(ROUND, _("入户册")), table(LEDGERS[RosterKind(roster.kind)], _("台账"))]
-    )
+    written = write_workbook(target, [table(ROUNDS[kind], _("入户册")), table(ledger, _("台账"))])
     return written[0].lines
 
 

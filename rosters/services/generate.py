@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from contributions.models import Charge, PaymentLine
 from contributions.models.dues import IN_SCOPE
-from enrollment.models import CollectionPlan, PriorPayment, Registration
+from enrollment.models import CollectionPlan, PriorPayment, Registration, Resident
 from foundation.clock.services import business_date
 from foundation.jobs.kinds import Chunk, JobFailed, JobKind
 from foundation.jobs.models import Job
@@ -38,12 +38,13 @@ def request_rosters(
     township: Township | None = None,
     places: Places | None = None,
     chunk_registrations: int = 0,
+    insurance: str = "",
 ) -> Job:
     """Queue the sealing of a plan's rosters, or join the open request for the same thing.
 
-    ``township`` narrows it to one; ``places`` default to the requester's; ``chunk_registrations`` cuts the work
-    otherwise than by its size. The day the rosters stand for is
-    fixed here, so that a job resumed after midnight still tells one story.
+    ``insurance`` makes rosters of one alone, ``township`` narrows it to one, ``places`` default to the requester's;
+    ``chunk_registrations`` cuts the work otherwise than by its size. The day the rosters stand for is fixed here, so
+    that a job resumed after midnight still tells one story.
     """
     seen = _within(places if places is not None else by.scope_places(), township)
     return queue.submit(
@@ -53,11 +54,12 @@ def request_rosters(
         params={
             "plan": plan.pk,
             "kind": kind.value,
+            "insurance": insurance,
             "township": township.code if township else "",
             "as_of": business_date(plan.county.code).isoformat(),
             "chunk_registrations": chunk_registrations,
         },
-        key=f"{plan.pk}:{kind.value}:{_key(seen)}",
+        key=f"{plan.pk}:{kind.value}:{insurance}:{_key(seen)}",
         places=seen,
     )
 
@@ -92,17 +94,25 @@ def _knows_last_year(plan: CollectionPlan) -> bool:
 def plan_chunks(job: Job) -> Sequence[Chunk]:
     """Cut the units of the job's places, in order, by registrations. Raises JobFailed when nothing is due."""
     plan, kind = _plan_of(job), RosterKind(job.params["kind"])
+    insurance = job.params.get("insurance", "")
     registered = Registration.objects.filter(plan=plan)
+    if insurance:
+        registered = registered.filter(insurance=insurance)
     weights = dict(registered.values_list("unit").annotate(n=Count("pk")).values_list("unit", "n"))
-    if not weights:
-        raise JobFailed(_("方案里还没有参保登记，请先导入参保登记数据。"))
     if kind == RosterKind.REFERENCE:
         if not _knows_last_year(plan):
             raise JobFailed(_("还没有上年缴费记录，生成不了缴费信息清册；请先导入上年缴费数据。"))
-    elif not Charge.objects.filter(plan=plan, current=True, decision__in=IN_SCOPE).exists():
+        # Last year is known before anybody is registered for this one: whoever lives somewhere may have paid.
+        living = Resident.objects.filter(county_id=plan.county_id, merged_into=None)
+        weights |= dict(living.values_list("unit").annotate(n=Count("pk")).values_list("unit", "n"))
+    if not weights:
+        raise JobFailed(_("方案里还没有参保登记，请先导入参保登记数据。"))
+    charges = Charge.objects.filter(plan=plan, current=True, decision__in=IN_SCOPE)
+    if kind != RosterKind.REFERENCE and not charges.exists():
         raise JobFailed(_("还没有核定应缴，请先核定，再生成清册。"))
     # A unit that lost its last registration still gets the version that says so.
-    for unit in Roster.objects.filter(plan=plan, kind=kind).values_list("unit", flat=True).distinct():
+    made = Roster.objects.filter(plan=plan, kind=kind, insurance=insurance)
+    for unit in made.values_list("unit", flat=True).distinct():
         weights.setdefault(unit, 0)
     order = CollectingUnit.objects.filter(pk__in=weights).order_by(
         "township__position", "township__code", "position", "code"
@@ -125,6 +135,7 @@ def seal_chunk(job: Job, spec: dict[str, Any]) -> dict[str, Any]:
         units=spec["units"],
         as_of=date.fromisoformat(job.params["as_of"]),
         job=job.pk,
+        insurance=job.params.get("insurance", ""),
     )
     return {"rosters": sealed.rosters, "new": sealed.new, "lines": sealed.lines}
 

@@ -30,7 +30,7 @@ from foundation.audit.services import record
 from foundation.bulk import bulk_settings
 from foundation.jobs.kinds import JobFailed
 from rosters.models import RosterKind
-from rosters.rules import DIGEST, KIND_LETTERS, REASON_WORDS
+from rosters.rules import DIGEST, REASON_WORDS, digest_head, letters
 
 # What each kind lists: the amount a registration stands for, by registration.
 OWED = {
@@ -42,26 +42,10 @@ OWED = {
         FROM contributions_charge c JOIN registered g ON g.id = c.registration_id
         WHERE c.current AND c.decision = ANY (%(in_scope)s) AND c.unit_id = ANY (%(units)s)
         GROUP BY c.registration_id""",
-    # Last year's payment as the portal has it, else as the tax side told it, else the tier carried over.
     RosterKind.REFERENCE: """
-        SELECT g.id AS registration_id, coalesce(own.amount, told.amount, g.last_tier) AS personal,
-               0::numeric(12,2) AS government, NULL::numeric(12,2) AS tier, NULL::bigint AS household_id,
-               NULL::smallint AS age, false AS unpriced
-        FROM registered g
-        LEFT JOIN (
-            SELECT b.resident_id, b.insurance, sum(l.amount) AS amount FROM enrollment_registration b
-            JOIN contributions_paymentline l ON l.registration_id = b.id
-            WHERE b.coverage_year = %(year)s - 1 AND b.resident_id IN (SELECT resident_id FROM registered)
-              AND l.part <> 'government'
-            GROUP BY b.resident_id, b.insurance HAVING sum(l.amount) > 0
-        ) own ON own.resident_id = g.resident_id AND own.insurance = g.insurance
-        LEFT JOIN (
-            SELECT r.id AS resident_id, p.insurance, sum(p.amount) AS amount FROM enrollment_resident r
-            JOIN enrollment_priorpayment p ON p.county_id = r.county_id AND p.number_index = r.number_index
-                AND p.coverage_year = %(year)s - 1
-            WHERE r.id IN (SELECT resident_id FROM registered) GROUP BY r.id, p.insurance
-        ) told ON told.resident_id = g.resident_id AND told.insurance = g.insurance
-        WHERE own.amount IS NOT NULL OR told.amount IS NOT NULL OR g.last_tier > 0""",
+        SELECT g.id AS registration_id, g.amount AS personal, g.government, NULL::numeric(12,2) AS tier,
+               NULL::bigint AS household_id, NULL::smallint AS age, false AS unpriced
+        FROM registered g WHERE g.amount IS NOT NULL""",
 }
 OWED[RosterKind.PAYMENT] = OWED[RosterKind.LEVY]
 
@@ -75,12 +59,72 @@ WHY_NOT = {
 }
 WHY_NOT[RosterKind.PAYMENT] = WHY_NOT[RosterKind.LEVY]
 
-DRAFT = """
-CREATE TEMPORARY TABLE roster_draft ON COMMIT DROP AS
-WITH registered AS MATERIALIZED (
+# Whom a list is about: the season's registrations of the units, or (reference) whoever paid for last year and belongs to
+# them: by this season's registration where there is one, else where the person lives. Last year is what the portal keeps
+# of it (paid by the resident, or wholly by others), else what the tax side told, else the tier carried over.
+REGISTERED = {
+    RosterKind.LEVY: """
     SELECT id, township_id, unit_id, resident_id, insurance, coverage_year, last_tier, is_new, closing_reason,
            household_id AS season_home
-    FROM enrollment_registration WHERE plan_id = %(plan)s AND unit_id = ANY (%(units)s)
+    FROM enrollment_registration
+    WHERE plan_id = %(plan)s AND unit_id = ANY (%(units)s) AND insurance = ANY (%(insurances)s)""",
+    RosterKind.REFERENCE: """
+    SELECT row_number() OVER () AS id, coalesce(g.township_id, r.township_id) AS township_id,
+           coalesce(g.unit_id, r.unit_id) AS unit_id, r.id AS resident_id, w.insurance, %(year)s::int AS coverage_year,
+           coalesce(CASE WHEN w.insurance = 'pension' THEN w.amount END, g.last_tier) AS last_tier,
+           coalesce(g.is_new, false) AS is_new, ''::varchar AS closing_reason, g.household_id AS season_home,
+           coalesce(w.amount, CASE WHEN g.last_tier > 0 THEN g.last_tier END) AS amount, coalesce(w.government, 0) AS government
+    FROM (
+        SELECT coalesce(own.resident_id, told.resident_id, now.resident_id) AS resident_id,
+               coalesce(own.insurance, told.insurance, now.insurance) AS insurance,
+               coalesce(own.amount, told.amount) AS amount, own.government
+        FROM (
+            SELECT b.resident_id, b.insurance, sum(coalesce(p.paid, 0)) AS amount, sum(c.government) AS government
+            FROM enrollment_registration b
+            LEFT JOIN (SELECT registration_id, sum(personal_amount) AS personal, sum(government_paid_amount) AS government
+                       FROM contributions_charge WHERE current AND for_year = %(year)s - 1 GROUP BY 1) c
+                ON c.registration_id = b.id
+            LEFT JOIN (SELECT registration_id, sum(amount) AS paid FROM contributions_paymentline
+                       WHERE part <> 'government' GROUP BY 1) p ON p.registration_id = b.id
+            WHERE b.coverage_year = %(year)s - 1 AND b.insurance = ANY (%(insurances)s)
+              AND b.resident_id IN (SELECT id FROM belonging)
+              AND (p.paid > 0 OR (c.personal = 0 AND c.government > 0))
+            GROUP BY 1, 2
+        ) own
+        FULL JOIN (
+            SELECT r.id AS resident_id, p.insurance, sum(p.amount) AS amount
+            FROM enrollment_priorpayment p
+            JOIN enrollment_resident r ON r.county_id = p.county_id AND r.number_index = p.number_index
+                AND r.merged_into_id IS NULL
+            WHERE p.county_id = %(county_id)s AND p.coverage_year = %(year)s - 1 AND p.insurance = ANY (%(insurances)s)
+              AND r.id IN (SELECT id FROM belonging)
+            GROUP BY 1, 2
+        ) told ON told.resident_id = own.resident_id AND told.insurance = own.insurance
+        FULL JOIN (
+            SELECT resident_id, insurance FROM enrollment_registration
+            WHERE plan_id = %(plan)s AND unit_id = ANY (%(units)s) AND insurance = ANY (%(insurances)s)
+        ) now ON now.resident_id = coalesce(own.resident_id, told.resident_id)
+            AND now.insurance = coalesce(own.insurance, told.insurance)
+    ) w
+    JOIN enrollment_resident r ON r.id = w.resident_id
+    LEFT JOIN enrollment_registration g ON g.resident_id = w.resident_id AND g.insurance = w.insurance
+        AND g.coverage_year = %(year)s
+    WHERE coalesce(g.unit_id, r.unit_id) = ANY (%(units)s)""",
+}
+REGISTERED[RosterKind.PAYMENT] = REGISTERED[RosterKind.LEVY]
+# Who lives in the units or is registered there this season; read by the reference alone.
+BELONGING = {
+    RosterKind.LEVY: "",
+    RosterKind.PAYMENT: "",
+    RosterKind.REFERENCE: """belonging AS MATERIALIZED (
+    SELECT id FROM enrollment_resident WHERE unit_id = ANY (%(units)s) AND merged_into_id IS NULL
+    UNION SELECT resident_id FROM enrollment_registration WHERE plan_id = %(plan)s AND unit_id = ANY (%(units)s)
+), """,
+}
+
+DRAFT = """
+CREATE TEMPORARY TABLE roster_draft ON COMMIT DROP AS
+WITH {belonging}registered AS MATERIALIZED ({registered}
 ), owed AS ({owed}
 ), money AS (
     SELECT l.registration_id, sum(l.amount) AS paid,
@@ -195,17 +239,18 @@ WITH why AS (
     GROUP BY u.id, u.township_id, u.unit_code
 ), latest AS (
     SELECT DISTINCT ON (unit_id) unit_id, digest, job_id FROM rosters_roster
-    WHERE plan_id = %(plan)s AND kind = %(kind)s AND unit_id = ANY (%(units)s)
+    WHERE plan_id = %(plan)s AND kind = %(kind)s AND insurance = %(insurance)s AND unit_id = ANY (%(units)s)
     ORDER BY unit_id, version DESC
 ), counted AS (
     -- Numbers run on over all plans of the year, so that two plans of a county never print the same number.
     SELECT r.unit_id, max(r.version) AS version FROM rosters_roster r
     JOIN enrollment_collectionplan p ON p.id = r.plan_id
-    WHERE p.coverage_year = %(year)s AND r.kind = %(kind)s AND r.unit_id = ANY (%(units)s) GROUP BY r.unit_id
+    WHERE p.coverage_year = %(year)s AND r.kind = %(kind)s AND r.insurance = %(insurance)s
+      AND r.unit_id = ANY (%(units)s) GROUP BY r.unit_id
 ), sealed AS (
-    INSERT INTO rosters_roster (township_id, unit_id, plan_id, kind, version, number, as_of, digest,
+    INSERT INTO rosters_roster (township_id, unit_id, plan_id, kind, insurance, version, number, as_of, digest,
                                 line_count, household_count, totals, job_id, sealed_by_id)
-    SELECT t.township_id, t.unit_id, %(plan)s, %(kind)s, coalesce(c.version, 0) + 1,
+    SELECT t.township_id, t.unit_id, %(plan)s, %(kind)s, %(insurance)s, coalesce(c.version, 0) + 1,
            concat_ws('-', %(county)s, %(year)s, %(letter)s, t.unit_code,
                      lpad((coalesce(c.version, 0) + 1)::text, 3, '0')),
            %(as_of)s, t.digest, t.lines, t.households,
@@ -264,18 +309,21 @@ def seal_units(
     units: Sequence[int],
     as_of: date,
     job: UUID | None = None,
+    insurance: str = "",
 ) -> Sealed:
     """Seal the rosters of ``units`` (ids) as known now; a unit whose lines did not change keeps its version.
 
-    Runs under the caller's scope. Raises JobFailed when somebody on a list moved to a place the scope does
-    not show: a roster is whole or it is not made.
+    Of both insurances, or of the one named. Runs under the caller's scope. Raises JobFailed when somebody on a list
+    moved to a place the scope does not show: a roster is whole or it is not made.
     """
-    head = f"{plan.code}|{kind.value}|"
+    head = digest_head(plan.code, kind.value, insurance)
     values = {
+        "insurance": insurance, "insurances": [insurance] if insurance else list(plan.insurances),
+        "county_id": plan.county_id,
         "plan": plan.pk, "units": sorted(units), "kind": kind.value, "in_scope": [d.value for d in IN_SCOPE],
         "with_money": kind == RosterKind.PAYMENT, "as_of": as_of, "words": Json(REASON_WORDS), "job": job,
         "by": getattr(by, "pk", None), "year": plan.coverage_year, "county": plan.county.short_code,
-        "letter": KIND_LETTERS[kind.value], "head": head,
+        "letter": letters(kind.value, insurance), "head": head,
     }  # fmt: skip
     with bulk_settings(), connection.cursor() as cursor:
         cursor.execute(
@@ -285,7 +333,10 @@ def seal_units(
         )
         codes = dict(cursor.fetchall())
         cursor.execute("DROP TABLE IF EXISTS pg_temp.roster_draft")
-        cursor.execute(DRAFT.format(owed=OWED[kind], why_not=WHY_NOT[kind]), values)
+        draft = DRAFT.format(
+            belonging=BELONGING[kind], registered=REGISTERED[kind], owed=OWED[kind], why_not=WHY_NOT[kind]
+        )
+        cursor.execute(draft, values)
         cursor.execute("SELECT count(*) FROM roster_draft WHERE kept AND unseen")
         row = cursor.fetchone()
         if row is not None and row[0]:
@@ -308,7 +359,7 @@ def seal_units(
         record(
             by=by, action="roster.seal", target_kind="job", target=job or "", county_code=plan.county.code,
             detail={
-                "plan": plan.code, "kind": kind.value,
+                "plan": plan.code, "kind": kind.value, "insurance": insurance,
                 "digests": {codes[unit]: digest for unit, roster, _l, digest in stands if roster is not None},
             },
         )  # fmt: skip

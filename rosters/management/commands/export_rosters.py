@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from enrollment.models import Insurance
 from enrollment.queries import find_plan
 from foundation.commands import PortalCommand, Unusable
 from foundation.scope.context import places_scope
@@ -25,6 +26,7 @@ class Command(PortalCommand):
         """Declare the arguments."""
         parser.add_argument("--plan", required=True, help="code of the plan")
         parser.add_argument("--kind", required=True, choices=RosterKind.values)
+        parser.add_argument("--insurance", default="both", choices=["both", *Insurance.values])
         parser.add_argument("--out", required=True, type=Path, help="zip file to write")
         parser.add_argument("--township", default="", help="one township, by its 6-, 9- or 12-digit code")
 
@@ -41,9 +43,10 @@ class Command(PortalCommand):
             raise Unusable(f"cannot write {out}: name a file in a directory that exists")
         places = Places(townships=frozenset(t.pk for t in townships))
         with places_scope(places):
+            insurance = "" if options["insurance"] == "both" else options["insurance"]
             rosters = list(
                 latest_of(
-                    Roster.objects.filter(township__in=townships), plan, options["kind"]
+                    Roster.objects.filter(township__in=townships), plan, options["kind"], insurance
                 ).select_related("plan__county", "township", "unit")
             )
             if not rosters:

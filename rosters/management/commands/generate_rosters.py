@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from enrollment.models import CollectionPlan, Insurance
 from enrollment.queries import find_plan
 from foundation.commands import PortalCommand, Unusable
 from foundation.jobs.models import Job, JobState
@@ -16,8 +17,17 @@ from rosters.queries import townships_of
 from rosters.services.generate import request_rosters
 
 
+def _insurance(plan: CollectionPlan, name: str) -> str:
+    """One insurance of the plan, empty for both. Raises Unusable for one the plan does not have."""
+    if name == "both":
+        return ""
+    if name not in plan.insurances:
+        raise Unusable(f"{plan.code} does not collect {name}")
+    return name
+
+
 class Command(PortalCommand):
-    """``generate_rosters --plan CODE --kind reference|levy|payment [--township CODE] [--wait]``."""
+    """``generate_rosters --plan CODE --kind reference|levy|payment [--insurance …] [--township CODE] [--wait]``."""
 
     help = "Queue the roster job of a plan; --wait follows it to its end."
 
@@ -25,6 +35,7 @@ class Command(PortalCommand):
         """Declare the arguments."""
         parser.add_argument("--plan", required=True, help="code of the plan")
         parser.add_argument("--kind", required=True, choices=RosterKind.values)
+        parser.add_argument("--insurance", default="both", choices=["both", *Insurance.values])
         parser.add_argument("--township", default="", help="one township, by its 6-, 9- or 12-digit code")
         parser.add_argument("--wait", action="store_true", help="follow the job to its end")
 
@@ -40,6 +51,7 @@ class Command(PortalCommand):
             by=None,
             plan=plan,
             kind=RosterKind(options["kind"]),
+            insurance=_insurance(plan, options["insurance"]),
             places=Places(townships=frozenset(t.pk for t in townships)),
         )
         if options["wait"]:
