@@ -18,14 +18,16 @@ _SAMPLE: Final = "default_statistics_target"
 
 
 @contextmanager
-def bulk_settings() -> Iterator[None]:
+def bulk_settings(*, merge_joins: bool = True) -> Iterator[None]:
     """Settings for set-based work within the running transaction.
 
-    Restored afterwards, since a test or a request may go on.
+    ``merge_joins`` off where a table of this transaction is joined by several columns: expecting one row, the planner
+    sorts by the column that tells least and compares everybody with everybody. Restored afterwards, since a test or a
+    request may go on.
     """
     with connection.cursor() as cursor:
         before = {}
-        for name, value in SETTINGS.items():
+        for name, value in (SETTINGS | ({} if merge_joins else {"enable_mergejoin": "off"})).items():
             cursor.execute("SELECT current_setting(%s), set_config(%s, %s, true)", [name, name, value])
             row = cursor.fetchone()
             assert row is not None

@@ -104,7 +104,8 @@ _WHY: Final = {
         WHEN e.insurance = 'medical' AND r.employee_medical THEN 'employee_medical'
         WHEN e.insurance = 'pension' AND r.employee_pension THEN 'employee_pension'
         WHEN e.insurance = 'pension' AND r.in_school THEN 'in_school'
-        WHEN a.decision IN ('refuse', 'refer') THEN coalesce(nullif(a.reason, ''), a.decision)
+        WHEN a.decision IN ('refuse', 'refer') OR (a.decision = 'hold' AND a.reason <> '')
+            THEN coalesce(nullif(a.reason, ''), a.decision)
         WHEN e.insurance = 'pension' AND r.birth_date <= make_date(%(year)s - 61, 12, 31) THEN 'age_60_or_more'
         WHEN g.id IS NULL THEN 'not_registered'
         WHEN a.id IS NULL THEN 'not_assessed'
@@ -124,7 +125,8 @@ _WHY: Final = {
         WHEN r.death_date IS NOT NULL THEN 'deceased'
         WHEN g.id IS NULL THEN 'not_registered'
         WHEN g.closing_reason <> '' THEN g.closing_reason
-        WHEN a.decision IN ('refuse', 'refer') THEN coalesce(nullif(a.reason, ''), a.decision)
+        WHEN a.decision IN ('refuse', 'refer') OR (a.decision = 'hold' AND a.reason <> '')
+            THEN coalesce(nullif(a.reason, ''), a.decision)
         WHEN a.id IS NULL THEN 'not_assessed'
         ELSE 'not_sealed' END""",
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 
 from contributions.models import Assessment, Charge, Decision
 from enrollment.models import CollectionPlan, Registration
@@ -147,10 +147,10 @@ def _unassessed(
     """Per unit, people registered of whom nobody has yet said what they owe, or that they owe nothing."""
     charged = Charge.objects.filter(registration=OuterRef("pk"), current=True)
     answered = Assessment.objects.filter(
+        Q(decision__in=_ANSWERED) | Q(decision=Decision.HOLD, reason__gt=""),  # held: no tier chosen yet
         resident=OuterRef("resident"),
         insurance=OuterRef("insurance"),
         coverage_year=OuterRef("coverage_year"),
-        decision__in=_ANSWERED,
     )
     found: QuerySet[Registration, dict[str, int]] = (
         Registration.objects.visible_to(user)

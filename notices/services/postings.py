@@ -44,11 +44,13 @@ def create_posting(
 ) -> Posting:
     """Plan the posting of a sealed payment roster; asked again it returns the one there is.
 
-    The days default to the plan's. Raises Problem 400 for another kind of roster or days that end before they
-    begin.
+    The days default to the plan's. Raises Problem 400 for another kind of roster, one of a single insurance, or days that
+    end before they begin.
     """
     if roster.kind != RosterKind.PAYMENT:
         raise Problem(400, "not_a_payment_roster", _("只有缴费清册可以公示。"))
+    if roster.insurance:
+        raise Problem(400, "roster_of_one_insurance", _("公示用两险合在一起的缴费清册，这本只有一个险种。"))
     first, last = posting_days(roster.plan, business_date(roster.plan.county.code))
     first, last = opens_on or first, closes_on or last
     if last < first:

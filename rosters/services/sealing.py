@@ -43,7 +43,7 @@ OWED = {
         WHERE c.current AND c.decision = ANY (%(in_scope)s) AND c.unit_id = ANY (%(units)s)
         GROUP BY c.registration_id""",
     RosterKind.REFERENCE: """
-        SELECT g.id AS registration_id, g.amount AS personal, g.government, NULL::numeric(12,2) AS tier,
+        SELECT g.id AS registration_id, g.amount AS personal, g.by_others AS government, NULL::numeric(12,2) AS tier,
                NULL::bigint AS household_id, NULL::smallint AS age, false AS unpriced
         FROM registered g WHERE g.amount IS NOT NULL""",
 }
@@ -73,7 +73,7 @@ REGISTERED = {
            coalesce(g.unit_id, r.unit_id) AS unit_id, r.id AS resident_id, w.insurance, %(year)s::int AS coverage_year,
            coalesce(CASE WHEN w.insurance = 'pension' THEN w.amount END, g.last_tier) AS last_tier,
            coalesce(g.is_new, false) AS is_new, ''::varchar AS closing_reason, g.household_id AS season_home,
-           coalesce(w.amount, CASE WHEN g.last_tier > 0 THEN g.last_tier END) AS amount, coalesce(w.government, 0) AS government
+           coalesce(w.amount, CASE WHEN g.last_tier > 0 THEN g.last_tier END) AS amount, coalesce(w.government, 0) AS by_others
     FROM (
         SELECT coalesce(own.resident_id, told.resident_id, now.resident_id) AS resident_id,
                coalesce(own.insurance, told.insurance, now.insurance) AS insurance,

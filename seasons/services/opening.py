@@ -205,7 +205,7 @@ def carry_units(
     book = rule_book(plan)
     shared = [each for each in plan.insurances if source is None or each in source.insurances]
     values = _values(plan, source, units, on) | {"insurances": shared}
-    with bulk_settings(), connection.cursor() as cursor:
+    with bulk_settings(merge_joins=False), connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.season_before, pg_temp.season_verdict")
         cursor.execute(carry_sql.MAKE_BEFORE)
         cursor.execute(carry_sql.MAKE_VERDICT)

@@ -175,6 +175,8 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     "/rosters/township/<str:code>.zip": [
         lambda s: Knock(f"/rosters/township/{s.unit.township.code}.zip?kind=payment")
     ],
+    "/rosters/compare/": [lambda s: Knock(f"/rosters/compare/?township={s.unit.township.code}")],
+    "/rosters/compare.xlsx": [lambda s: Knock(f"/rosters/compare.xlsx?township={s.unit.township.code}")],
     "/rosters/<int:pk>/": [lambda s: Knock(f"/rosters/{s.pk(Roster)}/")],
     "/rosters/<int:pk>/workbook.xlsx": [lambda s: Knock(f"/rosters/{s.pk(Roster)}/workbook.xlsx")],
     "/notices/": [lambda s: Knock(f"/notices/?township={s.unit.township.code}")],

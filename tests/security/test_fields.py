@@ -68,7 +68,7 @@ PLAIN: Final = {
     "contributions.TaxEntry": "insurance voucher channel",
     "contributions.BankEntry": "account serial",
     "contributions.FigureDelta": "insurance band",
-    "rosters.Roster": "kind number digest totals",
+    "rosters.Roster": "kind insurance number digest totals",
     "rosters.RosterLine": "household_number relation group_name means medical_voucher pension_voucher note",
     "notices.Posting": "place",
     "seasons.Confirmation": "insurance reason detail decision",
