@@ -28,7 +28,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from contributions.funding import papers
 from contributions.funding.asking import chosen_plan, seen_townships
 from contributions.funding.budget import budget_tables, read_budget, whole
-from contributions.funding.payers import payer_rows
+from contributions.funding.payers import Payers, payer_rows, payers_of
 from contributions.models import (
     PAID_OUT,
     FundingDifference,
@@ -48,7 +48,7 @@ from contributions.services.settlement import Cause, preview_settlement, settle_
 from contributions.words import payer as payer_word
 from enrollment.models import CollectionPlan, Insurance
 from foundation.audit.services import record
-from foundation.clock.services import business_date
+from foundation.clock.services import business_date, offset
 from foundation.http import Problem
 from foundation.jobs.models import OPEN_STATES, Job
 from foundation.jobs.views import job_context
@@ -138,7 +138,8 @@ def requests(request: HttpRequest) -> HttpResponse:
     listed = list(
         chosen.select_related("plan", "township").order_by("state", "-serial")[start : start + PER_PAGE + 1]
     )
-    shown = [_shown(user, each, book) for each in listed[:PER_PAGE]]
+    payers = Payers(plan, book)
+    shown = [_shown(user, each, payers) for each in listed[:PER_PAGE]]
     order = list(FundingState.values)
     shown.sort(key=lambda each: (not each.mine, order.index(each.request.state), -each.request.serial))
     query = {"plan": plan.code} | ({"township": township.code} if township else {})
@@ -173,11 +174,11 @@ def _township(townships: list[Township], code: str) -> Township | None:
     return found
 
 
-def _shown(user: User, row: FundingRequest, book: Plan) -> Shown:
+def _shown(user: User, row: FundingRequest, payers: Payers) -> Shown:
     mine = [act for act in steps_of(user, row) if act not in {"withdraw", "return", "settle"}]
     return Shown(
         row,
-        row.payer_name or payer_word(row.payer, dict(book.payers)),
+        row.payer_name or payers.named(row.payer, row.township_id, "").name,
         STATE_CSS[FundingState(row.state)],
         bool(mine),
     )
@@ -244,11 +245,13 @@ def request_page(request: HttpRequest, pk: int) -> HttpResponse:
         .order_by("unit__position", "unit__name")
     )
     acts = steps_of(user, row)
+    named = payers_of(row, book)
     paid = lines.filter(payment_lines__isnull=False).count() if row.disbursed_on is not None else 0
     context: dict[str, Any] = {
         "row": row,
-        "payer": row.payer_name or payer_word(row.payer, dict(book.payers)),
-        "open_payer": not row.payer_name and book.is_open(row.payer),
+        "payer": "、".join(sorted(who.name for who in named)),
+        "account": "、".join(sorted({who.account for who in named if who.account})),
+        "open_payer": any(who.open for who in named),
         "css": STATE_CSS[FundingState(row.state)],
         "insurance": Insurance(row.insurance).label,
         "department": row.department_name or AgencyKind(row.department).label,
@@ -562,6 +565,7 @@ def payers(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("已指定由“%(name)s”付款。") % {"name": made.name})
             return redirect(f"{reverse('funding:payers')}?{urlencode({'plan': plan.code})}")
     rows = payer_rows(user, plan, book, townships)
+    shift = offset(plan.county.code)  # moments are real; the county's own day stands on the page
     context = {
         "plan": plan,
         "rows": rows,
@@ -571,7 +575,7 @@ def payers(request: HttpRequest) -> HttpResponse:
         "codes": list(dict.fromkeys((row.payer, row.printed) for row in rows)),
         "rules": list(dict.fromkeys((row.rule, row.rule_name) for row in rows)),
         "history": [
-            (each, payer_word(each.payer, dict(book.payers)), _rule_name(book, each.rule))
+            (each, payer_word(each.payer, dict(book.payers)), _rule_name(book, each.rule), each.at + shift)
             for each in PayerResolution.objects.filter(plan__code=plan.code)
             .select_related("township", "by")
             .order_by("-pk")[:60]

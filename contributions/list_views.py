@@ -79,7 +79,7 @@ def lists(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "ground": ground,
         "counts": counts,
-        "office": office,
+        "chosen": office,
         "own_only": len(own) == 1,
         "query": urlencode(ground.query),
     }

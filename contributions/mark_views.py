@@ -34,7 +34,7 @@ from subsidies.services.messages import describe
 from townships.access import user_who_may
 from townships.models import AgencyKind, User
 
-PER_PAGE: Final = 100
+PER_PAGE: Final = 50
 OVERCHARGED_SHOWN: Final = 200
 # What the button that moves marks to a state is called.
 MOVES: Final = {

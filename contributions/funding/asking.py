@@ -103,7 +103,8 @@ def ground_of(request: HttpRequest, user: User) -> Ground | None:
     if plan is None:
         return None
     book = rule_book(plan)
-    insurances = [Insurance(each) for each in plan.insurances if claims(book, each)]
+    offered = set(plan.insurances)
+    insurances = [each for each in Insurance if each in offered and claims(book, each)]
     wanted = sent.get("insurance", "")
     insurance = wanted if wanted in insurances else (insurances[0].value if insurances else "")
     townships = seen_townships(user, plan)

@@ -20,8 +20,10 @@ from contributions.funding.standing import (
     Standing,
     count_people,
     find_people,
+    office_of_claim,
 )
 from contributions.models import FundingLine
+from contributions.plans.words import agency, condition
 from contributions.words import payer, reason
 from enrollment.models import Insurance, MarkState, Membership, Resident
 from foundation.encryption import get_keyring
@@ -43,6 +45,15 @@ class OfficeCount:
     standings: dict[str, int] = field(default_factory=dict)
     twice: int = 0
     amount: Decimal = ZERO
+
+    @property
+    def applies(self) -> tuple[str, str]:
+        """Who asks for the money, and with whom, in words; empty where the plan does not say."""
+        application = self.office.list.application if self.office.list is not None else None
+        if application is None:
+            return "", ""
+        joined = "、".join(agency(each) for each in application.joined)
+        return agency(application.by), _("会同%(office)s") % {"office": joined} if joined else ""
 
     @property
     def people(self) -> int:
@@ -75,14 +86,15 @@ class OfficeCount:
 
 
 def count_offices(asked: Asked) -> list[OfficeCount]:
-    """Every department of the plan's lists with its counts, also those that answer for nobody yet."""
+    """Every department of the insurance's lists with its counts, also those that answer for nobody yet."""
     found = {office.index: OfficeCount(office) for office in asked.offices}
     for count in count_people(asked):
         row = found[count.office]
         row.standings[count.standing] = row.standings.get(count.standing, 0) + count.people
         row.twice += count.twice
         row.amount += count.amount
-    return [row for row in found.values() if row.office.list is not None or row.people]
+    named = {office_of_claim(asked.offices, claim).index for claim in asked.claims}
+    return [row for row in found.values() if row.office.index in named or row.people]
 
 
 @dataclass(frozen=True)
@@ -103,6 +115,8 @@ class Row:
     standard: Decimal | None
     request: str
     mark: str
+    computed: bool
+    """Known by the birth date alone."""
 
     @property
     def standing(self) -> Standing:
@@ -111,9 +125,11 @@ class Row:
 
 
 def claim_words(claim: Claim, rule: RuleRow | None) -> str:
-    """An identity as the paper prints it; a rule by age by its own name."""
+    """An identity as the paper prints it; a rule by age as the ages it names."""
     if claim.group is not None:
         return claim.group.name
+    if rule is not None and rule.condition:
+        return condition(rule.condition)
     return rule.name if rule is not None and rule.name else claim.rule
 
 
@@ -186,8 +202,9 @@ def _row(
         certified_on=member.certified_on or member.valid_from if member is not None else None,
         valid_to=member.valid_to if member is not None else None,
         standard=None if person.personal is None else person.personal + (person.government or ZERO),
-        request=request,
-        mark=_mark(shown, member),
+        request=request if person.standing == Standing.TAKEN else "",
+        mark=_mark(shown, member) if person.standing == Standing.TAKEN else "",
+        computed=shown is not None and shown.computed,
     )
 
 
@@ -209,8 +226,6 @@ def _certifier(claim: Claim | None, member: Membership | None) -> str:
         return member.certified_by.name
     if claim is None or claim.supplier is None:
         return ""
-    if claim.computed:
-        return _("%(office)s（按出生日期）") % {"office": claim.supplier.name}
     return claim.supplier.name
 
 

@@ -362,7 +362,7 @@ def bill_pdf(request: FundingRequest) -> bytes:
         LetterData(
             title=_("%(year)s年度城乡居民%(insurance)s保险特殊缴费单据")
             % {"year": request.plan.coverage_year, "insurance": insurance},
-            number=_("单据号：%(bill)s　请款：%(number)s") % {"bill": request.bill or "—", "number": request.number},
+            number=_("单据号：%(bill)s　对应%(number)s") % {"bill": request.bill or "—", "number": request.number},
             to=office_name(request, "tax"),
             paragraphs=[
                 _(

@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db.models import Count, Sum
 
-from contributions.models import ChargeShare, PayerLevel, PayerResolution
+from contributions.models import ChargeShare, FundingLine, FundingRequest, PayerLevel, PayerResolution
 from contributions.words import payer as payer_word
 from enrollment.models import CollectionPlan
 from subsidies.rules.plan import Plan
@@ -56,6 +56,16 @@ class Payers:
             if found is not None:
                 return NamedPayer(code, found.name, found.level, found.account, open=False)
         return NamedPayer(code, printed, LEVELS.get(code, ""), "", open=self._book.is_open(code))
+
+
+def payers_of(request: FundingRequest, book: Plan, payers: Payers | None = None) -> set[NamedPayer]:
+    """Who would pay a request as it stands: one where every rule of it is paid by the same; taken down at submission."""
+    if request.payer_name:
+        level = LEVELS.get(request.payer, "")
+        return {NamedPayer(request.payer, request.payer_name, level, request.account, open=False)}
+    rules = FundingLine.objects.filter(request=request).values_list("rule", flat=True).distinct()
+    known = payers or Payers(request.plan, book)
+    return {known.named(request.payer, request.township_id, rule) for rule in rules}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contributions.funding.payers import Payers
+from contributions.funding.payers import Payers, payers_of
 from contributions.funding.standing import Asked, Office, offices_of, taken_sql
 from contributions.models import FigureRebuild, FundingLine, FundingRequest, FundingState, FundingStep
 from contributions.rules import FUNDING_STEPS, post_acts_for, takes_step
@@ -319,9 +319,8 @@ def take_step(*, by: User, request: int, act: str, reason: str = "", bill: str =
 
 def _name_payer(row: FundingRequest) -> None:
     """Take down who pays; a payer the plan leaves open has to be named first (X13)."""
-    payers = Payers(row.plan, rule_book(row.plan))
-    rules = FundingLine.objects.filter(request=row).values_list("rule", flat=True).distinct()
-    named = {payers.named(row.payer, row.township_id, rule) for rule in rules}
+    row.payer_name = row.account = ""  # a returned request may be paid by somebody else by now
+    named = payers_of(row, rule_book(row.plan))
     if any(who.open for who in named):
         raise Problem(
             409,

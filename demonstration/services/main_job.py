@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from contributions.services.ledger import verify_ledger
-from demonstration.services import season
+from demonstration.services import government_money, season
 from demonstration.synthetic import load_spec, make_files, scaled_targets
 from demonstration.synthetic.pricing import pricer
 from enrollment.models import CollectionPlan
@@ -51,6 +51,7 @@ class MainJob:
             ("levy rosters", lambda: self.rosters("levy")),
             ("payments", self.payments),
             ("tax results", self.tax_results),
+            ("government money", self.government_money),
             ("payment rosters", lambda: self.rosters("payment")),
             ("workbooks", self.workbooks),
             ("posted lists", self.posted_lists),
@@ -153,6 +154,19 @@ class MainJob:
         told = self.bring_in("tax_results", "tax_results.csv")
         summary = season.money_summary(self.plan)
         return f"{told}; {summary['confirmed']} of {summary['lines']} lines confirmed"
+
+    def government_money(self) -> str:
+        """Marks on their way, payers named, requests in every state, a sponsor in the agent's village."""
+        plan = self.plan
+        moved = government_money.move_marks(plan)
+        funded = government_money.fund(plan, self.bar)
+        self.answer["funding"] = funded
+        sponsored = government_money.sponsor(plan, self.unit)
+        states = ", ".join(f"{state} {n}" for state, n in funded["states"].items())
+        return (
+            f"{moved} marks moved; {funded['requests']} requests of {funded['people']} people,"
+            f" {funded['amount']} yuan ({states}); {sponsored}"
+        )
 
     def workbooks(self) -> str:
         """One workbook per village in one zip."""

@@ -102,6 +102,21 @@ class OfficialSheet:
             self.paper.canvas, self.paper.right - in_from_right, self.y + PITCH * 0.25, text, size
         )
 
+    def signers(self, names: Sequence[str]) -> None:
+        """Two offices side by side, each with room for its seal; one alone at the right."""
+        if len(names) == 1:
+            self.right(names[0], BODY, 2 * BODY)
+            return
+        for start in range(0, len(names), 2):
+            self.need(PITCH * 1.5)
+            self.y -= PITCH
+            pair = names[start : start + 2]
+            for place, name in enumerate(pair):
+                middle = self.paper.left + self.paper.room * (0.25 + 0.5 * place)
+                size = fonts.fitting_size(name, self.paper.room / 2 - 12, BODY)
+                fonts.draw_centred(self.paper.canvas, middle, self.y + PITCH * 0.25, name, size)
+            self.y -= PITCH * 0.5
+
     def paragraph(self, text: str) -> None:
         """Text with two characters of indent."""
         for index, part in enumerate(fonts.wrap(text, self.paper.room, BODY, fonts.REGULAR, indent=2 * BODY)):
@@ -140,16 +155,15 @@ def letter(data: LetterData) -> bytes:
         sheet.paragraph(text)
     if data.table is not None:
         sheet.table(data.table)
+    # Attachments, signers and day keep together: nobody seals a page without text.
+    sheet.need(PITCH * (len(data.attachments) + 4.5))
     if data.attachments:
         sheet.y -= PITCH * 0.5
         for index, text in enumerate(data.attachments, start=1):
             head = "附件：" if index == 1 else "　　　"
             sheet.line(f"　　{head}{index}.{text}", BODY)
-    # Who signs keeps together with the day: nobody seals an empty page.
-    sheet.need(PITCH * (2.5 * len(data.signers) + 2))
-    for signer in data.signers:
-        sheet.y -= PITCH * 1.5
-        sheet.right(signer, BODY, 2 * BODY)
+    sheet.y -= PITCH * 1.5
+    sheet.signers(data.signers)
     sheet.right(chinese_day(data.on), BODY, 4 * BODY)
     if data.note:
         sheet.y -= PITCH * 0.5

@@ -25,8 +25,13 @@ class Counts:
     registered: int = 0
     due: int = 0
     exempt: int = 0
+    billed: int = 0
+    disbursed: int = 0
     paid: int = 0
     confirmed: int = 0
+    exempt_amount: Decimal = ZERO
+    billed_amount: Decimal = ZERO
+    disbursed_amount: Decimal = ZERO
     due_amount: Decimal = ZERO
     paid_amount: Decimal = ZERO
     confirmed_amount: Decimal = ZERO
@@ -39,7 +44,9 @@ class Counts:
 
 
 COLUMNS = tuple(field.name for field in fields(Counts))
-MOVING = ("paid", "confirmed", "paid_amount", "confirmed_amount", "settled_amount")
+MOVING = (
+    "paid", "confirmed", "paid_amount", "confirmed_amount", "settled_amount", "disbursed", "disbursed_amount",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
