@@ -26,7 +26,9 @@ DEFINITIONS: dict[str, Definition] = {
     **{figure.name: Definition(figure.label, figure.definition) for figure in COUNTED},
     "exempt_amount": Definition(_("应代缴额"), _("政府全额代缴的人由政府或部门承担的合计，元。")),
     "billed_amount": Definition(_("代缴已开单额"), _("特殊缴费单据已经推送给税务的金额，元。")),
-    "disbursed_amount": Definition(_("代缴已拨付额"), _("财政已经拨付的代缴款，按拨付日，元；与个人已缴分开。")),
+    "disbursed_amount": Definition(
+        _("代缴已拨付额"), _("财政已经拨付的代缴款，按拨付日，元；与个人已缴分开。")
+    ),
     "due_amount": Definition(_("应缴额"), _("应缴人数个人应缴的合计，元。")),
     "completion_rate": Definition(_("完成率"), _("已缴 ÷ 任务数。政府全额代缴的人按方案计入或不计入。")),
     "due_paid_rate": Definition(_("应缴已缴率"), _("（已缴＋政府代缴）÷ 应参保。")),

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from contributions.models import Charge
+from contributions.models import Charge, DifferenceOutcome
 from enrollment.models import CollectionPlan, MarkState, Membership
 from foundation.clock.services import business_date
 from subsidies.queries import rule_book
@@ -220,6 +220,8 @@ class Overcharged:
     paid_on: date | None
     certified_on: date | None
     rule: str
+    outcome: str
+    """What became of it by the plan's settings where it is a difference already (``PaidDifference``)."""
 
     @property
     def refund(self) -> Decimal:
@@ -234,7 +236,7 @@ class Overcharged:
 
 _OVER: Final = """
     SELECT r.id, g.id, g.insurance, r.name, t.name, u.name, a.personal_amount, coalesce(p.paid, 0),
-           coalesce(x.excess, 0), p.paid_on, m.certified_on, a.waiver_code
+           coalesce(x.excess, 0), p.paid_on, m.certified_on, a.waiver_code, coalesce(d.outcome, '')
     FROM contributions_assessment a
     JOIN enrollment_registration g ON g.resident_id = a.resident_id AND g.insurance = a.insurance
         AND g.coverage_year = a.coverage_year
@@ -255,6 +257,7 @@ _OVER: Final = """
         FROM enrollment_membership s JOIN enrollment_category k ON k.id = s.category_id
         WHERE s.resident_id = r.id AND k.code = ANY (%(codes)s)
     ) m ON true
+    LEFT JOIN contributions_paiddifference d ON d.registration_id = g.id AND d.standing
     WHERE a.plan_id = %(plan)s AND a.waiver_code <> '' AND a.decision = 'accept'
       AND g.township_id = ANY (%(townships)s) {unit}
       AND (coalesce(p.paid, 0) > a.personal_amount OR coalesce(x.excess, 0) > 0)
@@ -278,6 +281,10 @@ def overcharged(asked: MarksAsked) -> list[Overcharged]:
 
 def verdict(book: Plan, row: Overcharged) -> str:
     """What the plan's settings say of the money: give back, look at it, or keep."""
+    if row.outcome == DifferenceOutcome.KEEP:
+        return _("缴费后才认定，不退")
+    if row.outcome in (DifferenceOutcome.REFUND, DifferenceOutcome.REVIEW):
+        return _("退给本人") if row.outcome == DifferenceOutcome.REFUND else _("核实后再定")
     if row.certified_first:
         refunds = book.settings.choice("refund.charged_before_list") == "refund"
         return _("退给本人") if refunds else _("核实后再定")
