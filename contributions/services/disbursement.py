@@ -51,6 +51,8 @@ def request_disbursement(*, by: User, request: int, on: date, voucher: str) -> J
     """
     row = locked_request(by, request)
     check_step(by, row, "disburse")
+    if not row.plan.takes_charges:
+        raise Problem(409, "closed", _("这个年度已经结账，账上的数不再变；要拨付的，请管理员先重新开启。"))
     if row.disbursed_on is None:
         if not voucher.strip():
             raise Problem(400, "no_voucher", _("请填写拨款凭证号。"))

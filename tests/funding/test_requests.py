@@ -19,10 +19,11 @@ from contributions.services.ledger import verify_ledger
 from contributions.services.payers import resolve_payer
 from foundation.audit.models import AuditEvent
 from foundation.http import Problem
-from foundation.jobs.models import JobState
+from foundation.jobs.models import Job, JobState
 from foundation.jobs.services.run import run_job
 from foundation.scope.context import scope
 from tests.funding.conftest import Town
+from townships.models import Township
 
 
 def _people(town: Town) -> None:
@@ -135,9 +136,7 @@ def test_the_way_of_a_request_through_the_pages(town: Town) -> None:
     assert verify_ledger().ok
 
 
-def _last_job() -> object:
-    from foundation.jobs.models import Job
-
+def _last_job() -> Job:
     found = Job.objects.filter(kind="funding_disburse").order_by("-created_at").first()
     assert found is not None
     return found
@@ -281,16 +280,12 @@ def test_the_narrowest_and_newest_resolution_holds_and_what_was_said_stays(unnam
     town.assess()
     finance = town.user("finance_bureau")
 
-    def name(said: str, **where: object) -> None:
+    def name(said: str, *, rule: str = "", township: Township | None = None) -> None:
         with scope(finance):
             resolve_payer(
-                by=finance,
-                plan=town.plan,
-                payer="government_or_department",
-                level="county",
-                name=said,
-                **where,
-            )  # type: ignore[arg-type]
+                by=finance, plan=town.plan, payer="government_or_department", level="county", name=said,
+                rule=rule, township=township,
+            )  # fmt: skip
 
     name("区财政局")
     name("区医疗救助专户", rule="medical_full_groups")
@@ -322,5 +317,8 @@ def test_only_finance_names_a_payer(unnamed: Town) -> None:
     ):  # fmt: skip
         said = {"payer": "government", "level": "county", "name": "某某局"} | values
         with pytest.raises(Problem) as caught, scope(finance):
-            resolve_payer(by=finance, plan=unnamed.plan, **said)
+            resolve_payer(
+                by=finance, plan=unnamed.plan, payer=said["payer"], level=said["level"], name=said["name"],
+                rule=said.get("rule", ""),
+            )  # fmt: skip
         assert caught.value.code == code

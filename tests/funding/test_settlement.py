@@ -161,7 +161,7 @@ def test_the_sponsors_money_and_the_residents_add_up(helped: Town) -> None:
         pay_pledges(by=clerk, sponsor=made.pk, client_uuid=uuid.uuid4())
 
 
-def _figure(town: Town, name: str) -> Decimal:
+def _figure(town: Town, name: str) -> Decimal | int:
     from django.db.models import Sum
 
     from progress.models import UnitFigure
