@@ -244,6 +244,7 @@ def budget(request: HttpRequest, code: str) -> HttpResponse:
         "registered": registered_count(asked.plan),
         "query": asked.query,
         "waiting": False,
+        "may_amend": may(asked.user.role, "manage_plans") and asked.plan.status == PlanStatus.PUBLISHED,
     }
     context |= _answer(asked, long=long)
     comparison = compare(asked.plan, asked.scenarios)

@@ -157,6 +157,8 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "read_list_numbers": frozenset({"tax_bureau", "medical_bureau", "hr_bureau", "department"}),
     "read_sponsors": frozenset({"township_clerk", "tax_bureau", "medical_bureau", "hr_bureau", "auditor"}),
     "sponsor": frozenset({"township_clerk"}),
+    # What an amendment would do, in sums: for whoever proposes, pays, decides, audits, and the townships it falls on.
+    "read_amendments": _REGISTER_ROLES | {"admin", "finance_bureau", "county_leader"},
     # Whoever collects, refunds or audits sees who has paid and would owe something else today.
     "read_differences": _REGISTER_ROLES | {"finance_bureau"},
     "budget": frozenset(

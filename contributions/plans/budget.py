@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from contributions.plans.settings_words import NAMES, setting_choice, setting_name
@@ -85,7 +86,10 @@ class FieldGroup:
 
 
 def form_groups(plan: CollectionPlan, changes: Mapping[str, Mapping[str, str]]) -> list[FieldGroup]:
-    """The premium first, then rule by rule, then the settings that price, per insurance of the plan."""
+    """The premium first, then rule by rule, then the settings that price, per insurance of the plan.
+
+    ``changes`` has what is filled in by the letter of each scenario; an amendment is a form with one.
+    """
     book = rule_book(plan)
     groups = []
     if "medical" in plan.insurances:
@@ -163,7 +167,7 @@ def _field(
     changes: Mapping[str, Mapping[str, str]],
     names: Sequence[str] = (),
 ) -> Field:
-    filled = [(f"{letter}.{key}", changes.get(letter, {}).get(key, "")) for letter in LETTERS]
+    filled = [(f"{letter}.{key}", said.get(key, "")) for letter, said in changes.items()]
     return Field(key, label, dict(choices).get(present, present), kind, choices, filled, tuple(names))
 
 
@@ -260,6 +264,11 @@ class Scenario:
     def name(self) -> str:
         """甲案, 乙案."""
         return scenario_name(self.letter)
+
+    @property
+    def link(self) -> str:
+        """The same changes as the form of an amendment takes them."""
+        return urlencode({f"{LETTERS[0]}.{key}": value for key, value in self.changes.items()})
 
 
 @dataclass(frozen=True)

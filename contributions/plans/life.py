@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contributions.models import Amendment
+from contributions.plans.amendment import past_amendments
 from enrollment.models import CollectionPlan, PlanStatus
 from townships.models import User
 from townships.rules import may
@@ -15,13 +17,16 @@ _WAY = (PlanStatus.PROVISIONAL, PlanStatus.DRAFT, PlanStatus.PUBLISHED, PlanStat
 class Life:
     """The way with the present step marked (``done``, ``now`` or nothing), and the version's place beside others.
 
-    ``amends``: a draft beside a version in force. ``amendment``: the number of such a draft, 0 for none.
+    ``amends``: a draft beside a version in force. ``amendment``: the number of such a draft, 0 for none. ``past``: the
+    amendments that took effect, for whoever may see what they did.
     """
 
     steps: list[tuple[str, str]]
     may_manage: bool
     amends: bool
     amendment: int
+    may_see: bool
+    past: list[Amendment]
 
 
 def life_of(user: User, plan: CollectionPlan) -> Life:
@@ -42,4 +47,6 @@ def life_of(user: User, plan: CollectionPlan) -> Life:
         may_manage=may(user.role, "manage_plans"),
         amends=status == PlanStatus.DRAFT and standing,
         amendment=draft.version if draft is not None else 0,
+        may_see=(sees := may(user.role, "read_amendments")),
+        past=past_amendments(plan) if sees else [],
     )

@@ -164,6 +164,7 @@ _AMOUNTS: Final = {
 }
 _KEYS: Final = {
     **_AMOUNTS,
+    "total_amount": gettext_lazy("总额"),
     "decision": gettext_lazy("结论"),
     "reason": gettext_lazy("原因"),
     "timing": gettext_lazy("时段"),

@@ -6,7 +6,8 @@ For whoever has paid, in the tables of ``pricing``:
    ``refund.charged_before_list``, more by ``waiver.lost_after_payment``.
 2. Where it does not, today's groups are asked: who gained one after paying is treated by ``waiver.late_entrants``, who
    lost one keeps what he paid.
-3. Under an amendment the two plans are held against each other, and ``plan.amendment_for_paid`` decides.
+3. Under an amendment the two plans are held against each other, and ``plan.amendment_for_paid`` decides. The dead are
+   asked for nothing more, and whom something else has left as paid or put to review is left there.
 4. Death between payment and cover goes by ``refund.death_before_cover``; whom the answer now refuses, to review.
 Where the amount stays, cover that would begin earlier is given, cover that would begin later is not taken.
 
@@ -90,9 +91,13 @@ def _find(settings: Settings, *, amending: bool) -> str:
     anchored = "coalesce(s.cause = 'later' AND s.charge_after_id = c.id, false)"
     # An amendment also moves who pays the government's part, which no column of the charge shows.
     changed = differs("c", "p", PAID_COMPARED) + (f" OR {other_payers('c', 'p')}" if amending else "")
+    # Whom something else has left as paid, or put to review, an amendment leaves there.
+    unsettled = (
+        " AND (s.id IS NULL OR s.charge_after_id IS NOT NULL OR s.cause = 'amendment')" if amending else ""
+    )
     verdicts = [
         (f"p.subject IS NOT NULL AND {refused}", DifferenceCause.NOT_ACCEPTED),
-        (f"{chargeable('p')} AND ({changed})", "amendment" if amending else DifferenceCause.FACTS),
+        (f"{chargeable('p')} AND ({changed}){unsettled}", "amendment" if amending else DifferenceCause.FACTS),
         (f"{chargeable('q')} AND q.personal_amount <> c.personal_amount", DifferenceCause.LATER),
     ]
     if not amending:
@@ -112,7 +117,7 @@ def _find(settings: Settings, *, amending: bool) -> str:
                 SELECT e.registration_id, e.resident_id, e.charge_id, e.version, e.household_id, e.age, e.township_id,
                        e.unit_id, e.tier, e.paid, e.paid_on, e.entitled_on, e.route, e.payment_id, e.cause,
                        e.personal_before, e.government_before, e.start_before, e.standing_id, e.restorable,
-                       e.determined, e.by_version, a.*
+                       e.determined, e.by_version, e.dead, a.*
                 FROM (
                     SELECT d.registration_id, d.resident_id, d.charge_id, c.version, c.household_id, c.age,
                            c.township_id, c.unit_id, d.tier, d.paid, d.paid_on, d.entitled_on, d.route, d.payment_id,
@@ -120,7 +125,7 @@ def _find(settings: Settings, *, amending: bool) -> str:
                            c.benefit_start AS start_before, s.id AS standing_id,
                            s.outcome IN ('{_C}', '{_R}') AND s.charge_after_id IS NOT NULL
                                AND (s.case_id IS NULL OR t.state = 'open') AND d.paid <= s.paid AS restorable,
-                           s.personal_before AS determined,
+                           s.personal_before AS determined, r.death_date IS NOT NULL AS dead,
                            {"%(version)s" if amending else "d.priced_by"} AS by_version, {anchored} AND d.later AS by_today,
                            CASE {cases} END AS cause
                     FROM {PAYMENTS} d JOIN contributions_charge c ON c.id = d.charge_id
@@ -150,6 +155,7 @@ def _outcome(settings: Settings) -> str:
         ("k.restorable AND k.personal_amount = k.determined", _B),
         (f"k.personal_amount = k.personal_before AND {later}", _K),
         ("k.personal_amount = k.personal_before", _A),
+        (f"k.cause = 'amendment' AND {more} AND k.dead", _K),
         (f"k.cause = 'amendment' AND {more}", _C if settles else _K),
         (f"k.cause = 'amendment' AND {less}", _R if settles else _K),
         (f"k.cause = 'later' AND {less}", _R if settings.choice("waiver.late_entrants") == "refund" else _K),

@@ -142,6 +142,6 @@ def _number(document: dict[str, Plain], plan: Plan, paper: Paper) -> None:
             "from": paper.effective_on.isoformat(),
             "clause": paper.clause.strip(),
             "lines": paper.number,
-            "note": paper.issued_on.isoformat(),
+            "note": f"{paper.issued_on.isoformat()} 发文，{paper.effective_on.isoformat()} 起执行",
         },
     ]

@@ -284,6 +284,18 @@ LISTS: dict[str, Knock] = {
     "/plans/<slug:code>/": Knock("/plans/shanting-2023/"),
     "/plans/<slug:code>/publish/": Knock("/plans/shanting-2023/publish/", {}),
     "/plans/<slug:code>/close/": Knock("/plans/shanting-2023/close/", {"reason": "x"}),
+    "/plans/<slug:code>/amend/": Knock("/plans/shanting-2023/amend/"),
+    "/plans/<slug:code>/amendment/": Knock("/plans/shanting-2023/amendment/"),
+    "/plans/<slug:code>/amendment/examples/": Knock("/plans/shanting-2023/amendment/examples/", {}),
+    "/plans/<slug:code>/amendment/preview/": Knock("/plans/shanting-2023/amendment/preview/", {}),
+    "/plans/<slug:code>/amendment/effect/": Knock(
+        "/plans/shanting-2023/amendment/effect/", {"effective_on": "2022-11-30", "seen": "1"}
+    ),
+    "/plans/<slug:code>/amendment/withdraw/": Knock("/plans/shanting-2023/amendment/withdraw/", {}),
+    "/plans/<slug:code>/amendment/people/": Knock("/plans/shanting-2023/amendment/people/"),
+    "/plans/<slug:code>/amendment/people/workbook.xlsx": Knock(
+        "/plans/shanting-2023/amendment/people/workbook.xlsx"
+    ),
     "/plans/<slug:code>/compare/": Knock("/plans/shanting-2023/compare/"),
     "/plans/<slug:code>/what-if/": Knock("/plans/shanting-2023/what-if/?a.medical.personal=380"),
     "/plans/<slug:code>/what-if/workbook.xlsx": Knock(
