@@ -56,6 +56,7 @@ def amend(plan: Plan, changes: Mapping[str, str], paper: Paper) -> str:
             **written,
             **{name: as_plain(value, name) for name, value in settings.items()},
         }
+    _keep_lists(document, changed)
     before = {str(rule.get("code")): rule for rule in _rules(dict(plan.document))}
     touched = 0
     for rule in _rules(document):
@@ -114,6 +115,40 @@ def _rules(value: Plain) -> Iterator[dict[str, Plain]]:
     elif isinstance(value, list):
         for each in value:
             yield from _rules(each)
+
+
+def _keep_lists(document: dict[str, Plain], plan: Plan) -> None:
+    """A list holds those of its rules that are left, and suppliers what they still certify."""
+    conditions = {waiver.code: waiver.condition for waiver in plan.medical.waivers} if plan.medical else {}
+    conditions |= {rule.code: rule.condition for rule in plan.pension.government_paid} if plan.pension else {}
+    lists = document.get("lists")
+    kept: list[Plain] = []
+    for entry in lists if isinstance(lists, list) else ():
+        if isinstance(entry, dict) and isinstance(named := entry.get("waivers"), list):
+            left: list[Plain] = [code for code in named if code in conditions]
+            if not left:
+                continue
+            groups = {group.name for code in left for group in conditions[str(code)].groups}
+            entry["waivers"] = left
+            entry["suppliers"] = list(
+                _suppliers(entry.get("suppliers"), {str(code) for code in left}, groups)
+            )
+        kept.append(entry)
+    if kept:
+        document["lists"] = kept
+    else:
+        document.pop("lists", None)
+
+
+def _suppliers(suppliers: Plain, codes: set[str], groups: set[str]) -> Iterator[Plain]:
+    for each in suppliers if isinstance(suppliers, list) else ():
+        if isinstance(each, dict):
+            for key, left in (("groups", groups), ("computed", codes)):
+                if isinstance(said := each.get(key), list):
+                    each[key] = [item for item in said if item in left]
+            if not each.get("groups") and not each.get("computed"):
+                continue
+        yield each
 
 
 def _print(document: dict[str, Plain], part: str, amount: str) -> bool:
