@@ -77,7 +77,6 @@ def test_changes_are_shown_before_and_after(desk: Desk) -> None:
     assert {len(row["tail"]) for row in finding.sample} == {2}
 
 
-@pytest.mark.covers("E057")
 def test_a_full_list_shows_whom_it_ends(desk: Desk, dong: Resident) -> None:
     """By name, masked, with the day: before anything is applied."""
     other = make_resident(desk.cast, desk.cast.xi, name="李西", number=number_of(sequence=12))
