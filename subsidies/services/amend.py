@@ -1,7 +1,7 @@
 """An amendment: written beside the version in force, its examples settled, and put into force by exchanging two rows.
 
 The row that registrations, charges and figures name goes on and carries the new version; the old text stays frozen
-under its number on the other row (docs/decisions/0008).
+under its number on the other row (docs/decisions/0011).
 """
 
 from __future__ import annotations
