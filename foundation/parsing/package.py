@@ -61,7 +61,8 @@ def _unpack(
 ) -> Iterator[bytes]:
     """Yield the part's bytes as they really are, refusing what is larger or denser than allowed.
 
-    Whether it came over whole need not be asked of a part that was `seen` before.
+    Whether it came over whole need not be asked of a part that was `seen` before. Each reader keeps its own place in the
+    file: several stand in it at once.
     """
     file.seek(info.header_offset)
     header = file.read(30)
@@ -72,8 +73,13 @@ def _unpack(
     inflate = zlib.decompressobj(-15) if info.compress_type == zipfile.ZIP_DEFLATED else None
     if inflate is None and info.compress_type != zipfile.ZIP_STORED:
         raise Refusal("broken")
-    while left > 0 and (packed := file.read(min(left, 1 << 16))):
-        left -= len(packed)
+    place = file.tell()
+    while left > 0:
+        file.seek(place)
+        packed = file.read(min(left, 1 << 16))
+        if not packed:
+            break
+        left, place = left - len(packed), place + len(packed)
         while packed:
             try:
                 block = inflate.decompress(packed, _BLOCK) if inflate else packed

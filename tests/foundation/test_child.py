@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def long(tmp_path: Path) -> Path:
-    """A list of 6,000 people."""
+    """A list of 6,000 people, with a column that does not pack: the file is larger than what is read of it at once."""
     path = tmp_path / "list.xlsx"
     with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as book:
         page = book.add_worksheet()
-        page.write_row(0, 0, ["姓名", "身份证号"])
+        page.write_row(0, 0, ["姓名", "身份证号", "序列"])
         for row in range(1, 6_001):
-            page.write_row(row, 0, [f"居民{row}", f"{row:018d}"])
+            page.write_row(row, 0, [f"居民{row}", f"{row:018d}", sha256(f"{row}".encode()).hexdigest()])
     return path
 
 

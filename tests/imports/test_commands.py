@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from enrollment.models import Registration
 from foundation.imports.models import ImportBatch
 from foundation.scope.context import places_scope
+from foundation.sheets import SheetError
+from foundation.sheets.child import Child
 from tests.imports.office import Desk, as_csv, number_of, registration_row
 
 KEYS = [
@@ -130,6 +132,33 @@ def test_wrong_headers_are_one_line_and_leave_nothing(desk: Desk, tmp_path: Path
     assert "姓名、村居、险种" in line
     assert not ImportBatch.objects.exists()
     assert _stored(desk) == before
+
+
+@pytest.mark.parametrize("answer", [1, 3, 4, 5])
+def test_a_file_that_fails_in_the_middle_is_one_line(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    """A workbook whose parser dies after its head was read: the sentence, no traceback of the database, nothing left."""
+    path, taken = tmp_path / "登记.xlsx", []
+    book = Workbook()
+    assert book.active is not None
+    book.active.append(list(registration_row()))
+    for _row in range(4_000):
+        book.active.append(list(registration_row().values()))
+    book.save(path)
+    real = Child._take
+
+    def dies(child: Child) -> None:
+        taken.append(child)
+        if len(taken) == answer:
+            raise SheetError("too_slow")
+        real(child)
+
+    monkeypatch.setattr(Child, "_take", dies)
+    said = _refused("import_file", "registration", path, "--county", "370406", "--plan", desk.plan.code)
+    assert "文件读了太久" in said
+    assert len(taken) == answer
+    assert not Registration.objects.exists()
 
 
 def test_undo_import(desk: Desk, file: Path) -> None:

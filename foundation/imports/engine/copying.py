@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import psycopg2
 from django.db import connection
 
 _DELIMITER: Final = "\x01"
@@ -25,6 +26,7 @@ class _Lines:
         self._lines = lines
         self._rest = b""
         self.count = 0
+        self.failed: Exception | None = None
 
     def read(self, size: int = -1) -> bytes:
         if self._rest:
@@ -32,11 +34,15 @@ class _Lines:
             return block
         parts: list[str] = []
         length = 0
-        for line in self._lines:
-            parts.append(line)
-            length += len(line)
-            if length >= size // 3:
-                break
+        try:
+            for line in self._lines:
+                parts.append(line)
+                length += len(line)
+                if length >= size // 3:
+                    break
+        except Exception as error:
+            self.failed = error  # the driver would tell of a failed COPY alone
+            raise
         self.count += len(parts)
         block = "".join(parts).encode("utf-8", "replace")
         self._rest = block[size:]
@@ -59,7 +65,10 @@ def line_of(values: Sequence[str | None]) -> str:
 
 
 def copy_lines(table: str, columns: Sequence[str], lines: Iterator[str]) -> int:
-    """COPY ready-made lines into a table on Django's connection; returns how many."""
+    """COPY ready-made lines into a table on Django's connection; returns how many.
+
+    What goes wrong in making the lines is raised as it is.
+    """
     feed = _Lines(lines)
     names = ", ".join(f'"{column}"' for column in columns)
     statement = (
@@ -68,7 +77,12 @@ def copy_lines(table: str, columns: Sequence[str], lines: Iterator[str]) -> int:
     )
     with connection.cursor() as cursor:
         raw: Any = cursor
-        raw.copy_expert(statement, feed, _BLOCK)
+        try:
+            raw.copy_expert(statement, feed, _BLOCK)
+        except psycopg2.Error:
+            if feed.failed is not None:
+                raise feed.failed from None
+            raise
     return feed.count
 
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -37,7 +38,7 @@ from foundation.imports.models import BatchState, ImportBatch, ReturnedRow
 from foundation.imports.services.findings import find
 from foundation.imports.services.receive import clear_staging
 from foundation.scope.places import Places
-from foundation.sheets import Misread
+from foundation.sheets import Misread, SheetError
 
 _SEGMENT: Final = 50_000
 
@@ -94,8 +95,19 @@ def look(*, batch: ImportBatch) -> None:
     """
     with vault.opened(list(batch.files.order_by("position").values_list("stored_as", flat=True))) as own:
         for file in look_at(batch, import_kind(batch.kind), own):
-            batch.files.filter(position=file.position).update(table=describe(file))
+            with _readable(file):
+                found = describe(file)
+            batch.files.filter(position=file.position).update(table=found)
             file.found.close()
+
+
+@contextmanager
+def _readable(file: OpenFile) -> Iterator[None]:
+    """A file whose head was sound and that fails further down is refused as if it could not have been opened."""
+    try:
+        yield
+    except SheetError as error:
+        raise ImportRefused(f"{file.name}：{error.message}", code=error.code) from None
 
 
 def _check(ctx: Context, paths: Sequence[Path] | None) -> Counts:
@@ -136,7 +148,10 @@ def set_changes(batch: ImportBatch, counts: Counts) -> None:
 
 
 def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
-    described = {file.position: describe(file) for file in files}
+    described = {}
+    for file in files:
+        with _readable(file):
+            described[file.position] = describe(file)
     # Both may ask the register: while COPY runs, the connection is busy.
     readers = _Readers(kind.reader(ctx), kind.identity.of(ctx), kind.township(ctx))
     total = sum(file.rows for file in files)
@@ -148,7 +163,8 @@ def _stage(ctx: Context, kind: ImportKind, files: list[OpenFile]) -> int:
             prefix = (str(ctx.batch.pk), str(number))
             while True:
                 counted = _Counted(islice(source, _SEGMENT))
-                copy_lines(kind.staging, columns, _lines(ctx, counted, number, prefix, readers))
+                with _readable(file):
+                    copy_lines(kind.staging, columns, _lines(ctx, counted, number, prefix, readers))
                 ctx.flush_returned()
                 read += counted.count
                 ctx.progress("read", read, max(total, read))
