@@ -9,7 +9,7 @@ from datetime import date
 from django.db import connection
 
 from enrollment.models import CollectionPlan
-from notices.models import Posting
+from notices.models import PostedPaper, Posting
 from rosters.models import Roster, RosterKind
 from townships.models import Township, User
 
@@ -84,7 +84,7 @@ class PostingRow:
         return self.posting is not None and self.posting.roster_id != self.roster.pk
 
 
-def posting_state(posting: Posting | None, today: date) -> str:
+def posting_state(posting: PostedPaper | None, today: date) -> str:
     """``none`` → ``planned`` → ``late`` (days began, not put up) → ``open`` → ``overdue`` (hangs on) → ``closed``."""
     if posting is None:
         return "none"

@@ -103,6 +103,7 @@ NAVIGATION: list[tuple[str, str, list[Part]]] = [
         "board",
         [
             (gettext_noop("公示"), "notices:list", _COLLECTORS),
+            (gettext_noop("资助名单公示"), "notices:grants", _COLLECTORS),
             (gettext_noop("公示登记"), "admin:notices_posting_changelist", "notices.posting"),
         ],
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -13,10 +13,12 @@ from foundation.audit.services import record
 from foundation.clock.services import business_date
 from foundation.documents import PostedListData, payment_columns, posted_list
 from foundation.http import Problem
-from notices.models import Posting
+from notices.models import PostedPaper, Posting
 from notices.queries import posted_households
 from rosters.models import Roster, RosterKind
-from townships.models import Agency, AgencyKind
+from townships.models import Agency, AgencyKind, CollectingUnit
+
+Hung = TypeVar("Hung", bound=PostedPaper)
 
 # Without a printed period a list hangs this long.
 DAYS = 7
@@ -63,35 +65,35 @@ def create_posting(
             )  # fmt: skip
     except IntegrityError:
         return Posting.objects.get(roster=roster)
-    _record(by, posting, "posting.create", {"opens_on": first, "closes_on": last})
+    record_posting(by, posting, "posting.create", {"opens_on": first, "closes_on": last})
     return posting
 
 
 @transaction.atomic
-def mark_posted(*, by: Any, posting: Posting, on: date, place: str = "") -> Posting:
-    """Note the day a list was put up. Raises Problem 409 when it is noted already."""
-    held: Posting = Posting.objects.select_for_update().get(pk=posting.pk)
+def mark_posted(*, by: Any, posting: Hung, on: date, place: str = "") -> Hung:
+    """Note the day a paper was put up. Raises Problem 409 when it is noted already."""
+    held: Hung = type(posting).objects.select_for_update().get(pk=posting.pk)
     if held.posted_on is not None:
         raise Problem(409, "already_posted", _("这张榜已经登记过张贴。"))
-    if not held.roster.as_of <= on <= business_date(held.township.county.code):
-        raise Problem(400, "not_that_day", _("张贴日期应在清册封存之后、今天之前，请核对。"))
+    if not held.sealed_on <= on <= business_date(held.township.county.code):
+        raise Problem(400, "not_that_day", _("张贴日期应在名单定稿之后、今天之前，请核对。"))
     held.posted_on, held.place = on, place.strip() or held.place
     held.save(update_fields=["posted_on", "place"])
-    _record(by, held, "posting.posted", {"on": on, "early": on < held.opens_on})
+    record_posting(by, held, "posting.posted", {"on": on, "early": on < held.opens_on})
     return held
 
 
 @transaction.atomic
-def mark_removed(*, by: Any, posting: Posting, on: date) -> Posting:
-    """Note the day a list was taken down. Raises Problem 409 before it was put up or when it is noted already."""
-    held: Posting = Posting.objects.select_for_update().get(pk=posting.pk)
+def mark_removed(*, by: Any, posting: Hung, on: date) -> Hung:
+    """Note the day a paper was taken down. Raises Problem 409 before it was put up or when it is noted already."""
+    held: Hung = type(posting).objects.select_for_update().get(pk=posting.pk)
     if held.posted_on is None or on < held.posted_on:
         raise Problem(409, "not_posted", _("还没有登记张贴，不能登记撤下。"))
     if held.removed_on is not None:
         raise Problem(409, "already_removed", _("这张榜已经登记过撤下。"))
     held.removed_on = on
     held.save(update_fields=["removed_on"])
-    _record(by, held, "posting.removed", {"on": on, "early": on < held.closes_on})
+    record_posting(by, held, "posting.removed", {"on": on, "early": on < held.closes_on})
     return held
 
 
@@ -107,7 +109,7 @@ def posted_list_pdf(posting: Posting, *, insurance: str = Insurance.MEDICAL) -> 
     what = _("%(year)s年度城乡居民%(insurance)s缴费情况") % {"year": year, "insurance": _full_name(insurance)}
     households = posted_households(roster, insurance)
     rows = [(h.group, h.head, str(h.due), str(h.paid), h.tail) for h in households]
-    committee = _committee(roster)
+    committee = committee_of(roster.unit)
     return posted_list(
         PostedListData(
             title=f"{place}{what}{_('公示')}",
@@ -130,11 +132,11 @@ def _full_name(insurance: str) -> str:
     return _("基本医疗保险") if insurance == Insurance.MEDICAL else _("基本养老保险")
 
 
-def _committee(roster: Roster) -> str:
+def committee_of(unit: CollectingUnit) -> str:
     """Who answers for the list: the village's committee by its full name, else the collecting unit."""
-    village = roster.unit.village
+    village = unit.village
     if village is None:
-        return roster.unit.name
+        return unit.name
     return village.name.replace("村委会", "村民委员会").replace("居委会", "居民委员会")
 
 
@@ -148,9 +150,10 @@ def complaint_phone(plan: CollectionPlan, township_id: int) -> str:
     return next((a.phone for a in found if a.township_id in (township_id, None)), "")
 
 
-def _record(by: Any, posting: Posting, action: str, detail: dict[str, Any]) -> None:
+def record_posting(by: Any, posting: PostedPaper, action: str, detail: dict[str, Any]) -> None:
+    """The trail of a posting: what hangs, and what was done."""
     record(
-        by=by, action=action, target_kind="posting", target=posting.pk,
-        county_code=posting.roster.plan.county.code, township_code=posting.township.code,
-        detail={"roster": posting.roster.number} | detail,
+        by=by, action=action, target_kind=posting._meta.model_name or "", target=posting.pk,
+        county_code=posting.township.county.code, township_code=posting.township.code,
+        detail={"roster": posting.subject} | detail,
     )  # fmt: skip

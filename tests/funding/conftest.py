@@ -138,13 +138,15 @@ class Visitor:
             return self.client.post(path, body, follow=True)
 
 
-def build_town(code: str = "tengzhou-2023", **settings: str) -> Town:
+def build_town(code: str = "tengzhou-2023", *, posts: str = "", **settings: str) -> Town:
     """The cast under a real plan's rules, as that of our county and without its task table."""
     cast = make_cast()
     text = fixture_path(code).read_text(encoding="utf-8")
     start, end = text.index("\ntargets:"), text.index("\nreadings:")
     text = text[:start] + text[end:]
     text = text.replace('county: "370481"', 'county: "370406"')
+    if posts:
+        text = text.replace("\npublicity:\n", f"\npublicity:\n{posts}", 1)
     if settings:
         lines = "".join(f"  {name}: {value}\n" for name, value in settings.items())
         text = text.replace("\nsettings:\n", f"\nsettings:\n{lines}", 1)

@@ -1,7 +1,8 @@
-"""The season of the rosters' tests."""
+"""The season of the rosters' tests, and the county of the government's lists."""
 
 from __future__ import annotations
 
+from tests.funding.conftest import town
 from tests.rosters.conftest import village
 
-__all__ = ["village"]
+__all__ = ["town", "village"]

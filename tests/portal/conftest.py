@@ -45,7 +45,7 @@ from enrollment.models import (
     Transfer,
 )
 from foundation.scope.context import scope
-from notices.models import Posting
+from notices.models import GrantPosting, Posting
 from rosters.models import Roster
 from tests.contributions.conftest import TODAY, Season, build_season
 from tests.factories import make_resident
@@ -168,6 +168,10 @@ def _one_of_everything(
             personal_after=700, difference=350, government_before=0, government_after=0, found_on=TODAY,
         ),
         PendingAssessment.objects.create(**place, resident=resident, why="list"),
+        GrantPosting.objects.create(
+            **place, plan=plan, list_code="x", list_name="x", as_of=TODAY, entries=[["1", name, "x"]], heads=1,
+            digest="0" * 64, opens_on=TODAY, closes_on=TODAY, created_by=cast.user("township_clerk"),
+        ),
         Posting.objects.create(
             **place, roster=roster, opens_on=TODAY, closes_on=TODAY, place=name, created_by=cast.user("township_clerk")
         ),

@@ -14,7 +14,7 @@ from django.urls import URLResolver, get_resolver
 
 from contributions.models import Charge, FundingRequest, Payment, Pledge, Sponsor
 from enrollment.models import Household, Resident, ResidentPair, Transfer
-from notices.models import Posting
+from notices.models import GrantPosting, Posting
 from rosters.models import Roster
 from seasons.models import ArchivedFile, Confirmation
 from subsidies.models import ListDelivery
@@ -191,6 +191,25 @@ OBJECTS: dict[str, list[Callable[[Side], Knock]]] = {
     ],
     "/notices/<int:pk>/removed/": [
         lambda s: Knock(f"/notices/{s.pk(Posting)}/removed/", {"day": "2022-12-30"})
+    ],
+    "/notices/grants/": [
+        lambda s: Knock(f"/notices/grants/?township={s.unit.township.code}", whole_township=True)
+    ],
+    "/notices/grants/create/": [
+        lambda s: Knock(
+            "/notices/grants/create/",
+            {"township": s.unit.township.code, "plan": s.rows[Charge].plan.code, "list": "x"},
+            whole_township=True,
+        )
+    ],
+    "/notices/grants/<int:pk>/posted/": [
+        lambda s: Knock(f"/notices/grants/{s.pk(GrantPosting)}/posted/", {})
+    ],
+    "/notices/grants/<int:pk>/removed/": [
+        lambda s: Knock(f"/notices/grants/{s.pk(GrantPosting)}/removed/", {})
+    ],
+    "/notices/grants/<int:pk>/paper.pdf": [
+        lambda s: Knock(f"/notices/grants/{s.pk(GrantPosting)}/paper.pdf")
     ],
     "/notices/<int:pk>/<str:insurance>.pdf": [lambda s: Knock(f"/notices/{s.pk(Posting)}/medical.pdf")],
     "/progress/<slug:code>/": [lambda s: Knock(f"/progress/{s.unit.township.code}/", whole_township=True)],

@@ -71,6 +71,7 @@ PLAIN: Final = {
     "rosters.Roster": "kind insurance number digest totals",
     "rosters.RosterLine": "household_number relation group_name means medical_voucher pension_voucher note",
     "notices.Posting": "place",
+    "notices.GrantPosting": "place list_code list_name digest",
     "seasons.Confirmation": "insurance reason detail decision",
     "seasons.SeasonClosing": "reason warnings summary digest reopened_why",
     "seasons.ArchivedFile": "kind name stored_as sha256",
@@ -93,6 +94,7 @@ PERSONAL: Final = {
     "contributions.BankEntry": "summary counterparty",  # a resident's own transfer names her
     "contributions.Sponsor": "name",
     "rosters.RosterLine": "head_name name house_number categories",
+    "notices.GrantPosting": "entries",  # group, name, kind of grant, as posted
     "imports.ImportFinding": "sample",  # masked examples of what a check found
     "imports.ImportFile": "table",  # masked samples of what was sent
     "imports.ImportChange": "before",  # what a row held: numbers and phones as ciphertext
