@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from contributions.funding.standing import Asked, Standing, find_people, offices_of
 from enrollment.models import CollectionPlan, Insurance, Resident
@@ -30,7 +31,7 @@ from townships.models import CollectingUnit, Township
 ADULT: Final = 18
 # A child on the list: counted, never named.
 NAMELESS: Final = "＊"
-_KINDS: Final = {"assistance": "资助", "government_paid": "代缴"}
+_KINDS: Final = {"assistance": gettext_lazy("资助"), "government_paid": gettext_lazy("代缴")}
 
 
 def posted_lists(plan: CollectionPlan) -> list[PersonList]:
@@ -117,7 +118,7 @@ def _entries(
             (house.group_name if house else "").removesuffix("组"),
             NAMELESS if child else person.name,
             _("%(insurances)s%(kind)s")
-            % {"insurances": "、".join(kinds[person.pk]), "kind": _KINDS.get(wanted.kind, "代缴")},
+            % {"insurances": "、".join(kinds[person.pk]), "kind": _KINDS[wanted.kind]},
         ]
         order = (house.walk if house else 2**31, house.pk if house else 0, not person.is_head, person.pk)
         found.setdefault(units[person.pk], []).append((order, line))
