@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from .conditions import Condition, Context, Group, text_array
+from .conditions import Condition, Context, Group, text_literal
 from .contribution import paid_rules
 from .facts import FACT_COLUMNS
 from .plan import Medical, PersonList, Plan, Supplier
@@ -101,19 +101,17 @@ def certified_since(plan: Plan, settings: Settings) -> str:
         more = [*(child if choice.children_limited else ()), *limits]
         if not choice.condition.groups:
             tests = " AND ".join([choice.condition.sql(context), *more])
-            days.append(f"CASE WHEN {tests} THEN f.birth_date END")
+            days.append(f"CASE WHEN {tests} THEN {_not_before_registration('f.birth_date')} END")
         for group in choice.condition.groups:
             tests = " AND ".join([replace(choice.condition, groups=(group,)).sql(context), *more])
-            codes = text_array(group.categories)
-            earliest = f"(SELECT min((f.certified ->> e.code)::date) FROM unnest({codes}) e(code))"
-            days.append(f"CASE WHEN {tests} THEN {earliest} END")
-    if not days:
-        return ""
-    return (
-        f"(CASE WHEN f.registered_on IS NOT NULL THEN"
-        f" (SELECT GREATEST(e.day, f.registered_on) FROM (SELECT LEAST({', '.join(days)}) AS day) e"
-        f" WHERE e.day IS NOT NULL) END)"
-    )
+            certified = ", ".join(f"(f.certified ->> {text_literal(code)})::date" for code in group.categories)
+            days.append(f"CASE WHEN {tests} THEN {_not_before_registration(f'LEAST({certified})')} END")
+    return f"LEAST({', '.join(days)})" if days else ""
+
+
+def _not_before_registration(day: str) -> str:
+    """SQL: the later of a day and the registration, NULL where either is; no sub-select, which a county pays a row."""
+    return f"{day} + GREATEST(f.registered_on - {day}, CASE WHEN f.registered_on IS NOT NULL THEN 0 END)"
 
 
 def _supplier(of: PersonList | None, rule: str, group: Group | None) -> Supplier | None:
