@@ -104,7 +104,9 @@ def certified_since(plan: Plan, settings: Settings) -> str:
             days.append(f"CASE WHEN {tests} THEN {_not_before_registration('f.birth_date')} END")
         for group in choice.condition.groups:
             tests = " AND ".join([replace(choice.condition, groups=(group,)).sql(context), *more])
-            certified = ", ".join(f"(f.certified ->> {text_literal(code)})::date" for code in group.categories)
+            certified = ", ".join(
+                f"(f.certified ->> {text_literal(code)})::date" for code in group.categories
+            )
             days.append(f"CASE WHEN {tests} THEN {_not_before_registration(f'LEAST({certified})')} END")
     return f"LEAST({', '.join(days)})" if days else ""
 
