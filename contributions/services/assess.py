@@ -321,12 +321,18 @@ def _count(cursor: Any, run: Run, result: AssessResult) -> None:
     for decision, count in cursor.fetchall():
         result.assessed += count
         result.decisions[decision] = result.decisions.get(decision, 0) + count
+    if run.few:
+        kept, mine = "MATERIALIZED", f"AND EXISTS (SELECT 1 FROM {ANSWERS} a WHERE a.subject = c.resident_id)"
+    else:
+        # Whole townships: their charges, read by as many hands as the server has.
+        kept, mine = "NOT MATERIALIZED", ""
+        if run.parameters.get("townships") is not None:
+            mine = "AND c.township_id = ANY(%(townships)s)"
     run.execute(
         cursor,
-        "WITH mine AS MATERIALIZED (SELECT id, registration_id, personal_amount, fiscal_subsidy_amount,"
+        f"WITH mine AS {kept} (SELECT id, registration_id, personal_amount, fiscal_subsidy_amount,"
         " pension_government_subsidy, family_planning_subsidy FROM contributions_charge c"
-        " WHERE c.current AND c.plan_id = %(plan)s"
-        f" AND c.insurance = %(insurance)s AND EXISTS (SELECT 1 FROM {ANSWERS} a WHERE a.subject = c.resident_id)),"
+        f" WHERE c.current AND c.plan_id = %(plan)s AND c.insurance = %(insurance)s {mine}),"
         " parts AS (SELECT sum(personal_amount) AS personal, sum(fiscal_subsidy_amount) AS fiscal_subsidy,"
         " sum(pension_government_subsidy) AS pension_subsidy, sum(family_planning_subsidy) AS family_planning_subsidy"
         " FROM mine),"

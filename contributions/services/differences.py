@@ -73,7 +73,7 @@ class Differences:
 def find_differences(cursor: Any, run: Run) -> bool:
     """Fill ``CHANGES`` with whoever has paid and whose answer differs. False where nobody has paid anything."""
     cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
-    if not find_payments(cursor, run):
+    if (run.few and not _any(cursor, run, _PAID)) or not find_payments(cursor, run):
         return False
     amending = run.before is not None
     answer_payments(cursor, run, now=not amending)
@@ -81,6 +81,22 @@ def find_differences(cursor: Any, run: Run) -> bool:
     if run.only is not None:
         run.execute(cursor, f"DELETE FROM {CHANGES} WHERE township_id <> %(only)s", only=run.only)
     return True
+
+
+# Most people whose facts are corrected have paid nothing yet: one look by index tells.
+_PAID: Final = (
+    "enrollment_registration g ON g.resident_id = r.id AND g.insurance = %(insurance)s"
+    " AND g.coverage_year = %(year)s JOIN contributions_paymentline l ON l.registration_id = g.id"
+)
+_STANDING: Final = f"{PaidDifference._meta.db_table} s ON s.resident_id = r.id AND s.standing"
+
+
+def _any(cursor: Any, run: Run, joined: str) -> bool:
+    """Whether a few people have such a row at all."""
+    run.execute(
+        cursor, f"SELECT EXISTS (SELECT 1 FROM enrollment_resident r JOIN {joined} WHERE true {run.where})"
+    )
+    return bool(cursor.fetchone()[0])
 
 
 def _find(settings: Settings, *, amending: bool) -> str:
@@ -255,6 +271,8 @@ def _end_gone(cursor: Any, run: Run, *, paid: bool = True) -> None:
 
 def end_differences(cursor: Any, run: Run) -> None:
     """``_end_gone`` where nobody of the run has paid anything any more."""
+    if run.few and not _any(cursor, run, _STANDING):
+        return
     cursor.execute(f"CREATE TEMPORARY TABLE {CHANGES} (registration_id bigint) ON COMMIT DROP")
     _end_gone(cursor, run, paid=False)
     cursor.execute(f"DROP TABLE {CHANGES}")

@@ -13,7 +13,7 @@ from python_calamine import CalamineWorkbook
 from rustpy_xlsxwriter import write_worksheet
 
 from demonstration.services.bench.measure import Answer, Figures, in_child
-from demonstration.services.bench.stage import Stage, empty, forget_uploads
+from demonstration.services.bench.stage import Stage, empty, forget_uploads, settle
 from demonstration.services.bench.steps import LEFT_BY_IMPORT, floor_of, measure
 from foundation.commands import answer_of
 
@@ -24,6 +24,7 @@ GROUP: Final = "old_age_allowance"
 
 def import_again(stage: Stage, with_floor: bool) -> Figures:
     """The identical registration file once more: nothing changes; told beside the first run, without a floor."""
+    settle()
 
     def work() -> Answer:
         return _import(stage, "registration", stage.files / "registration.csv")
